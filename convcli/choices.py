@@ -26,6 +26,7 @@ ThemeName = Literal["screen", "slide", "paper", "dark"]
 Panel = Literal["input", "padded", "kernel", "products", "result"]
 Layout = Literal["row", "column", "grid"]
 Pooling = Literal["max", "min", "avg"]
+Upsampling = Literal["nearest", "bilinear"]
 SizeForm = Literal["torch", "textbook"]
 LikeName = Literal[
     "opencv", "scipy", "scipy-convolve2d", "torch", "tensorflow", "onnx", "numpy", "vips"
@@ -69,6 +70,7 @@ THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
 PANELS: tuple[Panel, ...] = get_args(Panel)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 SIZE_FORMS: tuple[SizeForm, ...] = get_args(SizeForm)
 LIBRARIES: tuple[Library, ...] = get_args(Library)
 ACTIVATION_NAMES: tuple[ActivationName, ...] = get_args(ActivationName)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
+from math import gcd, prod
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -21,6 +22,7 @@ IntOrPair = SupportsIndex | Ints  # one number, or (rows, columns)
 Padding = SupportsIndex | str | Ints
 Anchor = str | IntOrPair
 
+_MOST_OUTPUTS = 1000  # whose fields are compared
 OWN_ANCHORS = ("same-upper", "same-lower", "causal")  # paddings that say where a window stands
 
 
@@ -129,6 +131,11 @@ class Geometry(_Windows):
         """Return (kernel, stride, padding before, dilation) of one axis."""
         before = self.pads.left if axis else self.pads.top
         return self.kernel[axis], self.stride[axis], before, self.dilation[axis]
+
+    def reach(self, axis: int) -> Reach:
+        """Return which places of the input the outputs read along an axis."""
+        taps, stride, before, dilation = self.along(axis)
+        return Reach(stride, before, dilation * (taps - 1) - before)
 
     def rows_needed(self, rows: int) -> int:
         """Return how many padded rows the windows of some output rows cover."""
@@ -255,6 +262,90 @@ class ReceptiveField(NamedTuple):
             self.jump * step,
             self.start - before * self.jump,
         )
+
+
+class Reach(NamedTuple):
+    """Which places of a layer's input each of its outputs reads, along one axis.
+
+    Output ``i`` reads whole places from ``(i * step - before) / parts`` to
+    ``(i * step + after) / parts``. A layer that enlarges maps has parts.
+    """
+
+    step: int
+    before: int
+    after: int
+    parts: int = 1
+
+    def outputs(self, place: int, count: int) -> range:
+        """Return which of ``count`` outputs may read a place of the input."""
+        if self.step == 0:  # of a single value
+            return range(count)
+        first = -((self.after - place * self.parts) // self.step)
+        last = (place * self.parts + self.before) // self.step
+        return range(max(first, 0), min(last + 1, count))
+
+
+class LayerField(NamedTuple):
+    """The input pixels that one output of a chain of layers sees, along one axis.
+
+    As :class:`ReceptiveField`, but layers may enlarge maps.
+
+    Attributes:
+        size: number of pixels; the largest where outputs see more and fewer.
+        start: first pixel of the first output's field; negative in the padding.
+        step, parts: the distance between the fields of two neighboring outputs is their quotient.
+    """
+
+    size: int
+    start: int
+    step: int
+    parts: int
+
+    @property
+    def jump(self) -> int | float:
+        """The distance between the fields of two neighboring outputs."""
+        return self.step / self.parts if self.step % self.parts else self.step // self.parts
+
+
+def jump_text(jump: tuple[float, float]) -> str:
+    """Write the jumps along rows and columns as one number, or as width x height.
+
+    >>> jump_text((2, 2)), jump_text((1, 0.5)), jump_text((0.4961, 0.4961))
+    ('2', '1/2x1', '0.496')
+    """
+    from fractions import Fraction
+
+    texts = []
+    for number in reversed(jump):
+        short = Fraction(number).limit_denominator(16)
+        texts.append(str(short) if float(short) == number else f"{number:.3g}")
+    return "x".join(dict.fromkeys(texts))
+
+
+def layer_fields(reaches: Iterable[Reach]) -> Iterator[LayerField]:
+    """Yield the field after each layer of a chain, along one axis.
+
+    >>> [field.size for field in layer_fields([Reach(2, 1, 1), Reach(1, 1, 0, 2), Reach(1, 1, 1)])]
+    [3, 3, 5]
+    """
+    layers: list[Reach] = []
+    for reach in reaches:
+        layers.append(reach)
+        step, parts = prod(layer.step for layer in layers), prod(layer.parts for layer in layers)
+        # What outputs see repeats itself after as many outputs as there are parts.
+        seen = [_seen(layers, output) for output in range(min(parts, _MOST_OUTPUTS))]
+        common = gcd(step, parts)
+        size = max(last - first for first, last in seen) + 1
+        yield LayerField(size, seen[0][0], step // common, parts // common)
+
+
+def _seen(layers: Sequence[Reach], output: int) -> Pair:
+    """Return the first and the last place of the input that an output of some layers sees."""
+    first = last = output
+    for layer in reversed(layers):
+        first = -((layer.before - first * layer.step) // layer.parts)
+        last = (last * layer.step + layer.after) // layer.parts
+    return first, last
 
 
 def receptive_fields(layers: Iterable[Ints]) -> Iterator[ReceptiveField]:

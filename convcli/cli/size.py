@@ -25,14 +25,15 @@ from convcli.errors import GeometryError, prefix_errors
 from convcli.geometry import (
     Anchor,
     Geometry,
+    LayerField,
     Padding,
     Pair,
-    ReceptiveField,
     conv_geometry,
+    jump_text,
+    layer_fields,
     pads_text,
     parse_padding,
     parse_pair,
-    receptive_fields,
     size_text,
 )
 
@@ -85,8 +86,8 @@ class StackStage(NamedTuple):
 
     label: str
     geometry: Geometry
-    rows: ReceptiveField
-    columns: ReceptiveField
+    rows: LayerField
+    columns: LayerField
 
 
 def parse_layer(text: str) -> StackLayer | str:
@@ -239,8 +240,8 @@ def stack(shape: Pair, layers: Sequence[StackLayer | Layer], channels: int = 1) 
                 geometries.append(plan.geometry)
                 channels = plan.shape[2]
         shape = geometries[-1].output_shape
-    rows = receptive_fields(geometry.along(0) for geometry in geometries)
-    columns = receptive_fields(geometry.along(1) for geometry in geometries)
+    rows = layer_fields(geometry.reach(0) for geometry in geometries)
+    columns = layer_fields(geometry.reach(1) for geometry in geometries)
     return list(map(StackStage, labels, geometries, rows, columns))
 
 
@@ -275,8 +276,12 @@ def _table(stages: Sequence[StackStage], *, named: bool) -> str:
         padding = pads_text(geometry.pads)
         pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
         kernel, stride, dilation, output = map(_size_text, pairs)
-        fields = map(_size_text, zip(rows, columns, strict=True))
+        field, start = (
+            _size_text((rows.size, columns.size)),
+            _size_text((rows.start, columns.start)),
+        )
         names = (str(number), label) if named else (str(number),)
+        fields = field, jump_text((rows.jump, columns.jump)), start
         lines.append((*names, kernel, stride, padding, dilation, output, *fields))
     return "\n".join(table_lines(lines, left=[1], shrink=1) if named else table_lines(lines))
 
@@ -286,7 +291,7 @@ def _size_text(pair: Pair) -> str:
     return str(pair[0]) if pair[0] == pair[1] else size_text(pair)
 
 
-def _data(geometry: Geometry, **pairs: Pair) -> dict[str, Any]:
+def _data(geometry: Geometry, **pairs: tuple[float, float]) -> dict[str, Any]:
     """Return the numbers of a geometry under their names, with those of ``pairs``."""
     pairs = {
         "size": geometry.input_shape,

@@ -87,11 +87,11 @@ def read_content(content: bytes, suffix: str, name: str) -> Kernel:
     return parse_text(text, name)
 
 
-def read_biases(path: str) -> tuple[float, ...]:
-    """Return the biases of a layer, one per map, from a ``.npy`` array, a model or a text file.
+def read_biases(path: str, option: str = "--bias") -> tuple[float, ...]:
+    """Return numbers of a layer, one per map, from a ``.npy`` array, a model or a text file.
 
     The shape does not matter; the numbers are taken in the file's order. ``MODEL:NAME`` is a tensor
-    of a model.
+    of a model. Messages name the option.
 
     Raises:
         KernelError: the file does not exist, cannot be read, is empty, or holds something else
@@ -102,7 +102,7 @@ def read_biases(path: str) -> tuple[float, ...]:
         if not numbers.size or not (np.abs(numbers) <= MAX_WEIGHT).all():
             raise KernelError(f"{shown(path)}: must hold finite numbers, one for each map")
     except KernelError as error:
-        raise KernelError(f"--bias {error}") from error
+        raise KernelError(f"{option} {error}") from error
     return tuple(numbers.tolist())
 
 

@@ -34,6 +34,24 @@ def pointwise(shape: Shape) -> LayerPlan:
     return LayerPlan(shape, conv_geometry(shape[:2], (1, 1)))
 
 
+class AddedValues(NamedTuple):
+    """The values of its input that add to one output of a layer that enlarges maps.
+
+    Attributes:
+        rows, columns: their places; empty if there is none.
+        channels: the maps.
+        weights: (maps, rows, columns), by which they are multiplied.
+        taps: the rows and the columns of the kernel that these weights are; empty if every place
+            has weights of its own.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    channels: range
+    weights: NDArray[Any]
+    taps: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+
+
 class Layer(Protocol):
     """One layer of a network."""
 

@@ -149,7 +149,7 @@ class Conv:
             self._apply_set(group, read) for sets, read in runs for group in self._merge_banks(sets)
         ]
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
-        return _add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
+        return add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
 
     def kernels_of(self, number: int, channels: int) -> tuple[KernelSet, range]:
         """Return the kernels that compute a map, and the channels that they read.
@@ -271,7 +271,7 @@ class Conv:
             if key is None or len(groups) == 1:
                 yield from groups
             else:
-                bank = _stack_kernels([group.kernels[0] for group in groups])
+                bank = stack_kernels([group.kernels[0] for group in groups])
                 yield KernelSet(self.kernel_names, (bank,))
 
     def _apply_set(self, group: KernelSet, maps: Maps) -> Maps:
@@ -285,7 +285,7 @@ class Conv:
 
         run(plans, maps, store, self.threads)
         if group.combine and isinstance(self.bias, int | float):
-            out = _add_biases(out, (self.bias,))
+            out = add_biases(out, (self.bias,))
         return with_channels(out)
 
     def _plans(self, group: KernelSet, maps: Maps) -> list[Plan]:
@@ -303,7 +303,7 @@ class Conv:
         return 0 if combine or isinstance(self.bias, tuple) else self.bias
 
 
-def _add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
+def add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
     """Add one bias to all maps, or one to each; whole biases keep integers exact."""
     whole = [number for number in map(int_if_whole, biases) if isinstance(number, int)]
     if maps.dtype.kind == "f" or len(whole) < len(biases):
@@ -317,7 +317,7 @@ def _add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
     return maps.astype(kind) + np.array(whole, kind)
 
 
-def _stack_kernels(kernels: list[Kernel]) -> Kernel:
+def stack_kernels(kernels: list[Kernel]) -> Kernel:
     """Stack 3-D kernels into one 4-D kernel."""
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None

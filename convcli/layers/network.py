@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from convcli.errors import prefix_errors
-from convcli.geometry import ReceptiveField, receptive_fields
+from convcli.geometry import LayerField, layer_fields
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
 from convcli.layers.conv import Conv
+from convcli.layers.conv_transpose import ConvTranspose
 
 MAP_COPIES = 3  # copies of a layer's output at a time: computed, joined, converted
 
@@ -30,8 +31,8 @@ class Stage(NamedTuple):
     number: int
     layer: Layer
     plan: LayerPlan
-    row_field: ReceptiveField
-    column_field: ReceptiveField
+    row_field: LayerField
+    column_field: LayerField
 
 
 def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
@@ -53,8 +54,8 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     for number, layer in enumerate(layers, 1):
         with prefix_errors(f"layer {number} ({layer.label})"):
             plans.append(layer.plan(plans[-1].shape if plans else shape))
-    rows = receptive_fields(plan.geometry.along(0) for plan in plans)
-    columns = receptive_fields(plan.geometry.along(1) for plan in plans)
+    rows = layer_fields(plan.geometry.reach(0) for plan in plans)
+    columns = layer_fields(plan.geometry.reach(1) for plan in plans)
     return list(map(Stage, count(1), layers, plans, rows, columns))
 
 
@@ -75,7 +76,9 @@ def network_bytes(stages: Sequence[Stage], shape: Shape, dtype: DTypeLike) -> in
     item = 4 if kind.kind == "f" and kind.itemsize <= 4 else 8
     most = 0
     for stage in stages:
-        strips = stage.layer.strip_bytes(shape) if isinstance(stage.layer, Conv) else 0
+        layer, strips = stage.layer, 0
+        if isinstance(layer, Conv | ConvTranspose):
+            strips = layer.strip_bytes(shape)
         values = math.prod(shape) + MAP_COPIES * math.prod(stage.plan.shape)
         most = max(most, values * item + strips)
         shape = stage.plan.shape

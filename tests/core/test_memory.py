@@ -8,11 +8,15 @@ import pytest
 from convcli import cross_correlate
 from convcli.core.memory import estimated_bytes
 from convcli.geometry import ConvOptions
-from convcli.kernels.spec import read_spec
-from convcli.layers.activations import Activation
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
+from convcli.layers.activations import Activation, Softmax
 from convcli.layers.conv import Conv
+from convcli.layers.conv_transpose import ConvTranspose
+from convcli.layers.flatten import Flatten
 from convcli.layers.network import network_bytes, plan_network, run_network
 from convcli.layers.pooling import Normalize, Pool
+from convcli.layers.upsample import Upsample
 
 MIB = 1 << 20
 
@@ -114,7 +118,10 @@ def test_a_network_stays_below_its_estimate():
         Normalize(),
         Pool("max", (2, 2)),
     ]
-    for depth in range(1, 5):
+    weights = np.random.default_rng(1).random((6, 4, 5, 5))
+    bank = KernelSet("b", tuple(Kernel(each) for each in weights))
+    layers += [ConvTranspose(bank, (2, 2)), Upsample((1, 2), "bilinear"), Softmax(), Flatten()]
+    for depth in range(1, len(layers) + 1):
         stages = plan_network(layers[:depth], shape)
         tracemalloc.start()
         try:

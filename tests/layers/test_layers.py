@@ -10,6 +10,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import Activation, LeakyRelu, Softmax
 from convcli.layers.base import as_working_type
+from convcli.layers.batchnorm import BatchNorm
 from convcli.layers.conv import Conv
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import plan_network, run_network
@@ -105,6 +106,31 @@ def test_values_whose_squares_overflow_are_normalized():
     values = np.random.default_rng(0).normal(size=(6, 7, 2))
     expected = (values - values.mean(axis=(0, 1))) / values.std(axis=(0, 1))
     assert np.allclose(Normalize().apply(values * 1e300), expected)
+
+
+def test_batch_normalization_by_its_formula(result):
+    maps = np.random.default_rng(0).integers(0, 256, (5, 4, 2), np.uint8)
+    found = result([BatchNorm((100, 50), 4, bias=(1, -1), eps=0.5)], maps)
+    assert found.dtype == np.float32
+    for channel, (mean, bias) in enumerate([(100, 1), (50, -1)]):
+        expected = (maps[..., channel].astype(float) - mean) / np.sqrt(4.5) + bias
+        np.testing.assert_allclose(found[..., channel], expected, rtol=1e-6)
+    [stage] = plan_network([BatchNorm(0, 1, weight=2, bias=(1, 2))], maps.shape)
+    assert stage.plan.parameters == 4
+
+
+def test_batch_normalization_loses_no_digits_of_an_offset(result):
+    maps = np.array([[[1e6 + 0.5]]], np.float32)
+    assert result([BatchNorm(1e6, 1e-8, eps=1e-10)], maps)[0, 0, 0] == pytest.approx(
+        4975.186, rel=1e-6
+    )
+
+
+def test_numbers_of_a_batch_normalization_fit_the_maps():
+    with pytest.raises(UsageError, match="--var has 3 numbers for 2 maps"):
+        plan_network([BatchNorm(0, (1, 2, 3))], (4, 4, 2))
+    with pytest.raises(UsageError, match="--var must not be negative, and -2 is"):
+        BatchNorm(0, (1, -2))
 
 
 def test_flatten_takes_map_by_map_and_row_by_row(result):

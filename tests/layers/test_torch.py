@@ -6,14 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli import GeometryError
-from convcli.geometry import ConvOptions
+from convcli.geometry import ConvOptions, Pads
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import Activation, LeakyRelu, Softmax
+from convcli.layers.batchnorm import BatchNorm
 from convcli.layers.conv import Conv
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import plan_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
+from convcli.layers.upsample import Upsample
 
 KINDS = [
     "conv",
@@ -25,6 +28,9 @@ KINDS = [
     "channel_pool",
     "softmax",
     "flatten",
+    "transposed",
+    "upsample",
+    "batchnorm",
     "norm",
 ]
 
@@ -130,6 +136,45 @@ class Build:
 
     def flatten(self):
         return Flatten(), lambda x: x.flatten(1)[..., None, None]
+
+    def transposed(self):
+        channels = self.shape[2]
+        groups = self.draw(
+            st.sampled_from([n for n in range(1, channels + 1) if channels % n == 0])
+        )
+        stride, dilation, padding = self.pair(1, 2), self.pair(1, 2), self.pair(0, 2)
+        more = tuple(
+            self.draw(st.integers(0, max(each) - 1)) for each in zip(stride, dilation, strict=True)
+        )
+        weights, bias = self.weights(channels, 2, 3, 2), self.weights(2 * groups)
+        layer = ConvTranspose(
+            KernelSet("t", tuple(Kernel(each) for each in weights)),
+            stride, Pads(padding[0], padding[0], padding[1], padding[1]), more, dilation,
+            tuple(bias.tolist()), groups=groups,
+        )  # fmt: skip
+        tensors = self.torch.tensor(weights), self.torch.tensor(bias)
+        transpose = self.torch.nn.functional.conv_transpose2d
+        return layer, lambda x: transpose(x, *tensors, stride, padding, more, groups, dilation)
+
+    def upsample(self):
+        factor, mode = (
+            self.pair(1, 3),
+            self.draw(st.sampled_from(["nearest", "bilinear", "corners"])),
+        )
+        scale, enlarge = tuple(map(float, factor)), self.torch.nn.functional.interpolate
+        if mode == "nearest":
+            return Upsample(factor), lambda x: enlarge(x, scale_factor=scale)
+        aligned = mode == "corners"
+        rules = {"scale_factor": scale, "mode": "bilinear", "align_corners": aligned}
+        return Upsample(factor, "bilinear", aligned), lambda x: enlarge(x, **rules)
+
+    def batchnorm(self):
+        mean, weight, bias = (self.weights(self.shape[2]) for _ in range(3))
+        var = self.rng.random(self.shape[2]) + 0.1
+        layer = BatchNorm(*(tuple(each.tolist()) for each in (mean, var, weight, bias)), eps=1e-3)
+        tensors = [self.torch.tensor(each) for each in (mean, var, weight, bias)]
+        norm = self.torch.nn.functional.batch_norm
+        return layer, lambda x: norm(x, *tensors, eps=1e-3)
 
     def norm(self):
         # A tensor of one position has no deviation, which torch's instance_norm refuses.

@@ -138,7 +138,9 @@ class LayerCommand(Command):
 
 def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
     flags = [syntax.short, f"{syntax.flag}/{syntax.off}" if syntax.off else syntax.flag]
-    attributes: dict[str, Any] = {"default": syntax.default, "help": syntax.help}
+    attributes: dict[str, Any] = {"help": syntax.help}
+    if not syntax.required:  # to click, None is a default as well
+        attributes["default"] = syntax.default
     attributes["show_default"] = syntax.shown_default or syntax.default not in (None, False, True)
     if syntax.value is None:
         attributes["is_flag"] = True

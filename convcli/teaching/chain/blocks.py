@@ -19,9 +19,11 @@ from convcli.kernels.kernel import Kernel
 from convcli.layers.activations import LeakyRelu
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
+from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
 from convcli.plotting.labels import cell_texts, format_short, percent
@@ -162,15 +164,19 @@ def next_block(
         keeps_units=keeps,
         white=before.white if keeps else None,
         has_colors=before.has_colors and _keeps_channels(layer),
-        kernels=_applied_kernels(layer) if isinstance(layer, Conv) else (),
+        kernels=_applied_kernels(layer),
         windows=geometry if isinstance(layer, Pool) else None,
         is_signal=is_signal,
         keeps_channels=_keeps_channels(layer),
     )
 
 
-def _applied_kernels(layer: Conv) -> tuple[Kernel, ...]:
+def _applied_kernels(layer: Layer) -> tuple[Kernel, ...]:
     """Return the kernels of a layer as they are applied: flipped for ``convolve``."""
+    if isinstance(layer, ConvTranspose):
+        return layer.kernels
+    if not isinstance(layer, Conv):
+        return ()
     is_flipped = layer.options.operation == "convolve"
     return tuple(kernel.flipped() if is_flipped else kernel for kernel in layer.kernels)
 
@@ -255,12 +261,14 @@ def keeps_units(layer: Layer) -> bool:
         sums = [float(kernel.weights.sum()) for kernel in layer.kernels]
         is_single = all(len(group.kernels) == 1 for group in layer.sets)
         return is_single and not has_bias and np.allclose(sums, 1, rtol=0, atol=1e-6)
-    kinds = (Pool, GlobalPool, ChannelPool, LeakyRelu)
+    kinds = (Pool, GlobalPool, ChannelPool, LeakyRelu, Upsample)
     return isinstance(layer, kinds) or layer.name in ("relu", "abs")
 
 
 def _keeps_channels(layer: Layer) -> bool:
     """Return whether each map is made of one map, in the same order."""
+    if isinstance(layer, ConvTranspose):
+        return layer.bank.matrix.ndim == 2
     if isinstance(layer, Conv):
         return len(layer.sets) == 1 and layer.kernels[0].matrix.ndim == 2
     return not isinstance(layer, ChannelPool | Flatten)

@@ -25,6 +25,7 @@ from convcli.choices import (
     OPERATIONS,
     PADDINGS,
     POOLINGS,
+    UPSAMPLINGS,
 )
 from convcli.errors import UsageError, prefix_errors, short_repr
 from convcli.geometry import ConvOptions, fill_value, parse_anchor, parse_padding, parse_pair
@@ -372,6 +373,14 @@ def _parse_count(text: str) -> int:
     return int(text)
 
 
+def _parse_pads(text: str) -> tuple[int, ...]:
+    """Read padding in numbers."""
+    padding = parse_padding(text)
+    if isinstance(padding, str):
+        raise UsageError(f"{text!r} is a rule; give numbers: N, V,H or T,B,L,R")
+    return padding
+
+
 def _parse_bias(text: str) -> float | str:
     """Return a number, or the name of a file of numbers."""
     if not text.strip():
@@ -434,6 +443,47 @@ def _build_conv(
         threads=threads,
         slug="-".join(("conv", "+".join(kernels.slug for kernels in sets))),
     )
+
+
+def _build_conv_transpose(
+    *,
+    kernel: Sequence[str],
+    normalize: bool,
+    divisor: float | None,
+    bias: float | str | None,
+    padding: tuple[int, ...],
+    stdin: BinaryIO | None = None,
+    x: SampleRange | None = None,
+    **options: Any,
+) -> Layer:
+    """Build a convtranspose layer; ``stdin`` and ``x`` as for :func:`_build_conv`."""
+    from convcli.geometry import pads_of
+    from convcli.kernels.files import read_biases
+    from convcli.kernels.spec import read_specs
+    from convcli.layers.conv_transpose import ConvTranspose
+
+    sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor, x=x)
+    if len(sets) > 1 or sets[0].combine is not None:
+        raise UsageError("-k takes one kernel or one bank here, not several that are combined")
+    return ConvTranspose(
+        sets[0],
+        padding=pads_of((1, 1), padding),
+        bias=read_biases(bias) if isinstance(bias, str) else bias,
+        slug=f"convtranspose-{sets[0].slug}",
+        **options,
+    )
+
+
+def _build_batchnorm(*, eps: float, **numbers: float | str | None) -> Layer:
+    """Build a batchnorm layer, whose numbers may be names of files."""
+    from convcli.kernels.files import read_biases
+    from convcli.layers.batchnorm import BatchNorm
+
+    read: dict[str, Any] = {
+        name: read_biases(given, f"--{name}") if isinstance(given, str) else given
+        for name, given in numbers.items()
+    }
+    return BatchNorm(**read, eps=eps)
 
 
 SPEC = ValueSyntax("SPEC", str)
@@ -503,6 +553,32 @@ _CONV_OPTIONS = (
         ValueSyntax("N", _parse_count), group="Speed", shown_default="one per processor",
     ),
 )  # fmt: skip
+_PAIR_FROM_0 = ValueSyntax("N|V,H", lambda text: parse_pair(text, least=0))
+_CONV_TRANSPOSE_OPTIONS = (
+    OptionSyntax(
+        "--kernel",
+        "Name, matrix, file (a bank: 4-D .npy of (C, N/G, kh, kw)), or -.",
+        SPEC, group="Kernel", short="-k", required=True, multiple=True,
+    ),
+    *(option for option in _CONV_OPTIONS if option.flag in ("--normalize", "--divisor", "--bias")),
+    OptionSyntax(
+        "--groups", "Runs of maps with kernels of their own (C, N/G, kh, kw), as in torch.",
+        ValueSyntax("G", _parse_count), "1", "Convolution",
+    ),
+    OptionSyntax(
+        "--stride", "Distance between what neighbors add: N, or rows,columns.", _PAIR, "1",
+        "Convolution",
+    ),
+    OptionSyntax(
+        "--padding", "Pixels cut off around each map of the output.",
+        ValueSyntax("N|V,H|T,B,L,R", _parse_pads), "0", "Convolution",
+    ),
+    OptionSyntax(
+        "--output-padding", "Rows and columns added at the bottom and at the right.",
+        _PAIR_FROM_0, "0", "Convolution",
+    ),
+    *(option for option in _CONV_OPTIONS if option.flag in ("--dilation", "--threads")),
+)  # fmt: skip
 _STRIDE = OptionSyntax("--stride", "Step between windows.", _PAIR, shown_default="SIZE")
 _PADDING = OptionSyntax(
     "--padding",
@@ -532,6 +608,16 @@ _EPS = OptionSyntax(
     "1e-5",
 )
 
+_NUMBERS = ValueSyntax("X|FILE", _parse_bias)
+_BATCHNORM_OPTIONS = (
+    OptionSyntax("--mean", "Mean: a number, or a file with one for each map.", _NUMBERS,
+                 required=True),
+    OptionSyntax("--var", "Variance, likewise.", _NUMBERS, required=True),
+    OptionSyntax("--weight", "What the result is multiplied by.", _NUMBERS, shown_default="1"),
+    OptionSyntax("--bias", "What is added after it.", _NUMBERS, shown_default="0"),
+    _EPS._replace(help="Added to the variance."),
+)  # fmt: skip
+
 _TABLE = (
     LayerSyntax(
         "conv",
@@ -550,6 +636,21 @@ _TABLE = (
         "Depthwise means as many groups as maps, separable a depthwise layer and then one of 1x1. "
         "Values are not rounded or clipped. By default the border repeats the edge and the size "
         "stays, as with apply; for a torch layer with padding=1, write --padding 1 --border zero.",
+    ),
+    LayerSyntax(
+        "convtranspose",
+        "Enlarge maps: each value adds a kernel to the result.",
+        _build_conv_transpose,
+        (
+            "convtranspose -k '1 1; 1 1' --stride 2",
+            "convtranspose -k up.npy --stride 2",
+        ),
+        options=_CONV_TRANSPOSE_OPTIONS,
+        details="The transpose of a convolution. A value at row i adds its product with the kernel "
+        "from row i*stride - padding on; what overlaps is added up. A 2-D kernel enlarges every "
+        "map on its own. A bank is (C, N/groups, kh, kw), the layout of torch and ONNX: of every "
+        "input map, one kernel for each output map. The size is (n - 1)*stride - padding before "
+        "and after + dilation*(k - 1) + output padding + 1.",
     ),
     _activation("relu", "Replace negative values by 0."),
     LayerSyntax(
@@ -613,6 +714,28 @@ _TABLE = (
         details=_KIND_DETAILS,
     ),
     LayerSyntax(
+        "upsample",
+        "Enlarge maps by a factor.",
+        _lazy("upsample", "Upsample"),
+        ("upsample 2", "maxpool 4 upsample 4 --mode bilinear"),
+        (ArgumentSyntax("factor", ValueSyntax("FACTOR", parse_pair)),),
+        (
+            OptionSyntax(
+                "--mode",
+                "Repeat values, or take values between them.",
+                _words(UPSAMPLINGS),
+                "nearest",
+            ),
+            OptionSyntax(
+                "--align-corners",
+                "With bilinear: corners fall on corners, as in torch.",
+                default=False,
+            ),
+        ),
+        "FACTOR is N, rows,columns, or WIDTHxHEIGHT. Without --align-corners pixels are squares, "
+        "whose centers are compared: the default of torch and ONNX, and that of image programs.",
+    ),
+    LayerSyntax(
         "flatten",
         "Turn each value into a map of its own.",
         _lazy("flatten", "Flatten"),
@@ -628,6 +751,18 @@ _TABLE = (
         options=(_EPS,),
         details="(x - mean) / sqrt(variance + eps) over all positions of a map, as instance "
         "normalization does.",
+    ),
+    LayerSyntax(
+        "batchnorm",
+        "Normalize maps by the numbers of a trained network.",
+        _build_batchnorm,
+        (
+            "batchnorm --mean 128 --var 3000",
+            "batchnorm --mean mean.npy --var var.npy",
+        ),
+        options=_BATCHNORM_OPTIONS,
+        details="(x - mean) / sqrt(var + eps) * weight + bias of each map, as torch and ONNX have "
+        "it. A file is a .npy array, a text file, or a tensor of a model, MODEL:NAME.",
     ),
 )
 LAYERS = {layer.name: layer for layer in _TABLE}

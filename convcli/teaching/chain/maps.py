@@ -10,12 +10,15 @@ import numpy as np
 
 from convcli.choices import PERCENTILES, Range
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
+from convcli.errors import UsageError
 from convcli.filtering import percentiles
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.network import Stage, plan_network
+from convcli.layers.upsample import Upsample
 from convcli.signals import SampleAxis, output_axes
 
 if TYPE_CHECKING:
@@ -34,9 +37,24 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
     """
     scale = level_of(image.depth)
     scaled = [
-        replace(layer, bias_scale=scale) if isinstance(layer, Conv) else layer for layer in layers
+        replace(layer, bias_scale=scale) if isinstance(layer, Conv | ConvTranspose) else layer
+        for layer in layers
     ]
     return plan_network(scaled, (*image.shape, image.channels))
+
+
+def check_slides(stages: Sequence[Stage]) -> None:
+    """Check that the last layer has windows that slide over its input.
+
+    Raises:
+        UsageError: it enlarges maps.
+    """
+    last = stages[-1]
+    if isinstance(last.layer, ConvTranspose | Upsample):
+        raise UsageError(
+            f"layer {last.number} ({last.layer.label}) enlarges maps, which is not animated; "
+            "explain --layer says how one of its values is computed"
+        )
 
 
 def integrate(layers: Sequence[Layer], image: ImageData, step: Fraction) -> list[Layer]:
@@ -50,12 +68,18 @@ def integrate(layers: Sequence[Layer], image: ImageData, step: Fraction) -> list
     Raises:
         UsageError: as :func:`plan_chain`.
     """
-    integrated, jump = list(layers), 1
+    from fractions import Fraction
+
+    integrated, jump = list(layers), Fraction(1)
     for place, stage in enumerate(plan_chain(layers, image)):
-        if isinstance(stage.layer, Conv):
-            sets = tuple(group.times(jump * step) for group in stage.layer.sets)
-            integrated[place] = replace(stage.layer, sets=sets)
-        jump = (stage.column_field if image.shape[0] == 1 else stage.row_field).jump
+        layer, factor = stage.layer, jump * step
+        if isinstance(layer, Conv):
+            sets = tuple(group.times(factor) for group in layer.sets)
+            integrated[place] = replace(layer, sets=sets)
+        elif isinstance(layer, ConvTranspose):
+            integrated[place] = replace(layer, kernel_set=layer.kernel_set.times(factor))
+        field = stage.column_field if image.shape[0] == 1 else stage.row_field
+        jump = Fraction(field.step, field.parts)
     return integrated
 
 
@@ -78,10 +102,9 @@ def chain_axis(stages: Sequence[Stage], image: ImageData) -> SampleAxis | None:
             kernel, operation = stage.layer.kernels[0], stage.layer.options.operation
             axis = output_axes(axis, geometry, operation, kernel.axis).positions
         else:
-            along = 1 if geometry.input_shape[0] == 1 else 0
-            _, stride, before, _ = geometry.along(along)
-            start = axis.start + (Fraction(geometry.extent[along] - 1, 2) - before) * axis.step
-            axis = SampleAxis(start, stride * axis.step)
+            reach = geometry.reach(1 if geometry.input_shape[0] == 1 else 0)
+            start = axis.start + Fraction(reach.after - reach.before, 2 * reach.parts) * axis.step
+            axis = SampleAxis(start, Fraction(reach.step, reach.parts) * axis.step)
     return axis
 
 
@@ -98,6 +121,11 @@ def error_scale(layer: Layer, before: Maps, after: Maps, scale: float = 0) -> fl
         scale: of the layer before, 0 if its maps are exact.
     """
     largest = largest_magnitude(before, after.dtype)
+    if isinstance(layer, ConvTranspose):
+        numbers = range(after.shape[2] if layer.bank.matrix.ndim > 2 else 1)
+        weights = (layer.map_weights(n, before.shape[2])[0] / layer.bank.divisor for n in numbers)
+        own = [sum_bound(each, largest, layer.own_bias) for each in weights]
+        return max(*own, scale) + largest_magnitude(np.array(layer.bias or 0))
     if not isinstance(layer, Conv):
         return max(largest, largest_magnitude(after, after.dtype), scale)
     own = [sum_bound(k.weights, largest, k.bias * layer.bias_scale) for k in layer.kernels]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from convcli.errors import UsageError
-from convcli.geometry import Pair, size_text
+from convcli.geometry import Pair, jump_text, size_text
 from convcli.kernels.matrix_text import short_name
 from convcli.layers.base import Layer, Shape
+from convcli.layers.batchnorm import BatchNorm
 from convcli.layers.conv import Conv
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, plan_network
 from convcli.teaching.text_table import table_lines
@@ -33,7 +35,7 @@ class LayerSummary(NamedTuple):
         parameters: the number of weights and biases.
         receptive_field: how many input pixels one value sees; None if that is the whole input,
             whose size is not given.
-        jump: the distance between the fields of two neighbors.
+        jump: the distance between the fields of two neighbors; a fraction where maps are enlarged.
         start: the first pixel of the first field; negative in the padding.
         multiply_adds: products of a value and a weight; None if the input's size is not given.
     """
@@ -45,7 +47,7 @@ class LayerSummary(NamedTuple):
     channels: int
     parameters: int
     receptive_field: Pair | None
-    jump: Pair
+    jump: tuple[float, float]
     start: Pair
     multiply_adds: int | None
 
@@ -158,7 +160,6 @@ class ChainSummary:
             ("", "input", _size(self.input_shape), str(self.channels), "", "", "", ""),
         ]
         for layer in self.layers:
-            jump = layer.jump
             cells = (
                 layer.number,
                 short_name(layer.label),
@@ -166,7 +167,7 @@ class ChainSummary:
                 layer.channels,
                 layer.parameters,
                 _size(layer.receptive_field, "all"),
-                jump[0] if jump[0] == jump[1] else size_text(jump),
+                jump_text(layer.jump),
                 _count(layer.multiply_adds),
             )
             rows.append(tuple(map(str, cells)))
@@ -205,6 +206,11 @@ def for_any_channels(layers: Iterable[object], plan: Callable[[int], T]) -> T:
     """
     counts = {1, 3}
     for layer in layers:
+        if isinstance(layer, ConvTranspose) and layer.bank.matrix.ndim > 2:
+            counts.add(len(layer.kernels))
+        if isinstance(layer, BatchNorm):
+            numbers = layer.mean, layer.var, layer.weight, layer.bias
+            counts |= {len(each) for each in numbers if isinstance(each, tuple)}
         if isinstance(layer, Conv):
             counts |= {layer.groups * len(k.matrix) for k in layer.kernels if k.matrix.ndim == 3}
             counts |= {len(layer.bias)} if isinstance(layer.bias, tuple) else set()
@@ -215,7 +221,7 @@ def for_any_channels(layers: Iterable[object], plan: Callable[[int], T]) -> T:
     return plan(most)
 
 
-def _by_axis(pair: Pair | None) -> dict[str, int] | None:
+def _by_axis(pair: tuple[float, float] | None) -> dict[str, float] | None:
     return None if pair is None else {"rows": pair[0], "columns": pair[1]}
 
 

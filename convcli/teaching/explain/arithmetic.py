@@ -147,7 +147,8 @@ def explain_probed(
             response_of(
                 kernel,
                 window,
-                plan,
+                plan.types.result,
+                cast("float", plan.types.bias),  # several only for a bank, which is not explained
                 as_applied(kernel.matrix, image_filter.conv.operation),
                 list(enumerate(names)) if kernel.matrix.ndim > 2 else [(channel, "")],
                 to_python(values[channel].astype(own)),
@@ -248,7 +249,8 @@ def as_position(at: Any, name: str = "at") -> Pair:
 def response_of(
     kernel: Kernel,
     window: Window,
-    plan: Plan,
+    dtype: np.dtype[Any],
+    bias: float,
     applied: NDArray[Any],
     channels: Sequence[tuple[int, str]],
     value: Number,
@@ -259,7 +261,8 @@ def response_of(
     Args:
         kernel: the kernel.
         window: what lies under it.
-        plan: how it is applied.
+        dtype: the type of the result.
+        bias: added after the division.
         applied: its weights as they are applied.
         channels: the number and the name of each channel that it sums over.
         value: the result, rounded as in the map.
@@ -275,9 +278,7 @@ def response_of(
         if lost is not None:
             flags = lost.flags[channel]
             values = lost.filled(values, channel, takes_anchor=takes_anchor)
-        weights = tuple(
-            tuple(to_python(weight, plan.types.result) for weight in row) for row in plane
-        )
+        weights = tuple(tuple(to_python(weight, dtype) for weight in row) for row in plane)
         counted = values if flags is None else counted_values(values, flags)
         exact = [list(map(exact_product, *rows)) for rows in zip(counted, weights, strict=True)]
         products = tuple(tuple(map(to_number, row)) for row in exact)
@@ -293,7 +294,7 @@ def response_of(
         sums=tuple(sums),
         sum=to_number(total),
         divisor=kernel.divisor,
-        bias=cast("float", plan.types.bias),  # several only for a bank, which is not explained
+        bias=bias,
         value=value,
         x=window.x,
         validity=lost and lost.validity(total, grids, takes_anchor=takes_anchor),

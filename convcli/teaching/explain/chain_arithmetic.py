@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, pairwise
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,16 @@ from convcli.errors import GeometryError, UsageError, count_text, prefix_errors,
 from convcli.geometry import Geometry, border_name, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
+from convcli.kernels.kernel import Kernel
 from convcli.layers.activations import LeakyRelu, Softmax
 from convcli.layers.base import Layer, Maps, Shape, as_working_type
+from convcli.layers.batchnorm import BatchNorm
 from convcli.layers.conv import Conv, ProbedMap
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
+from convcli.layers.upsample import Upsample
 from convcli.teaching.chain.maps import chain_axis, error_scale
 from convcli.teaching.decimals import Number, exact_total, format_number, to_number, to_python
 from convcli.teaching.explain.arithmetic import (
@@ -42,6 +46,7 @@ from convcli.teaching.explain.arithmetic import (
 )
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    BatchNormStep,
     ConvStep,
     ExplainedChain,
     FlattenStep,
@@ -50,9 +55,10 @@ from convcli.teaching.explain.chain_computation import (
     NormalizeStep,
     PoolStep,
     SoftmaxStep,
+    SpreadStep,
 )
 from convcli.teaching.explain.chain_explanation import ChainExplanation
-from convcli.teaching.explain.computation import Computation, Grid, OutputValue
+from convcli.teaching.explain.computation import Computation, Grid, OutputValue, Response
 
 MAX_LISTED = 31 * 31  # values of a window that are listed
 _EXTREMES = {"max": 1, "min": -1}  # the signs of the values that a pool takes the largest of
@@ -209,6 +215,16 @@ class Tracer:
 
     def places(self, number: int, region: Region) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows and the columns of a layer's input that a region reads, with padding."""
+        layer, shape = self.stages[number - 1].layer, _shape_of(self.maps[number - 1])
+        if isinstance(layer, Flatten):
+            rows, columns, _ = _unflattened(region.channels, shape)
+            return np.unique(rows), np.unique(columns)
+        if isinstance(layer, ConvTranspose | Upsample):
+            down, across = (
+                layer.places(shape, axis, outputs)
+                for axis, outputs in enumerate((region.rows, region.columns))
+            )
+            return np.array(down, np.intp), np.array(across, np.intp)
         geometries = list(self._geometries(number, region))
         rows, columns = (
             np.unique(
@@ -218,16 +234,9 @@ class Tracer:
             )
             for axis, outputs in enumerate((region.rows, region.columns))
         )
-        layer, (height, width, channels) = (
-            self.stages[number - 1].layer,
-            self.maps[number - 1].shape,
-        )
-        if isinstance(layer, Flatten):
-            rows, columns, _ = _unflattened(region.channels, (height, width, channels))
-            return np.unique(rows), np.unique(columns)
         if isinstance(layer, Pool):  # of a window beyond the padding, the rest holds nothing
-            pads = layer.windows((height, width, channels))[1]
-            return rows[rows < height + pads.bottom], columns[columns < width + pads.right]
+            pads = layer.windows(shape)[1]
+            return rows[rows < shape[0] + pads.bottom], columns[columns < shape[1] + pads.right]
         return rows, columns
 
     def positions(
@@ -272,6 +281,8 @@ class Tracer:
         match layer:
             case Conv():
                 return self._conv_step(layer, place, common, probed)
+            case ConvTranspose() | Upsample():
+                return self._spread_step(layer, place, common)
             case Pool() | GlobalPool() | ChannelPool():
                 return self._pool_step(layer, place, common)
         if isinstance(layer, Flatten):
@@ -282,6 +293,10 @@ class Tracer:
         common["input"] = to_python(before[place])
         if isinstance(layer, Softmax):
             return self._softmax_step(place, common)
+        if isinstance(layer, BatchNorm):
+            mean, variance, weight, bias = layer.numbers(channel)
+            common |= {"mean": mean, "variance": variance, "weight": weight, "bias": bias}
+            return BatchNormStep(**common, eps=layer.eps)
         if isinstance(layer, Normalize):
             values = before[..., channel].astype(np.float64)
             mean, variance = values.mean().item(), values.var().item()
@@ -311,7 +326,8 @@ class Tracer:
             response = response_of(
                 kernel,
                 window_of(before, plan, (row, column), self.axes[number - 1]),
-                plan,
+                plan.types.result,
+                cast("float", plan.types.bias),
                 as_applied(kernel.matrix, layer.options.operation),
                 [(each, self.name_of(number, each) if len(read) > 1 else "") for each in read],
                 own,
@@ -354,6 +370,91 @@ class Tracer:
         following = self._strongest(number, strengths)
         name = self.name_of(number, read[0]) if len(read) == 1 else ""
         return ConvStep(**common, next=following, channel=name, computation=computation, bias=bias)
+
+    def _spread_step(
+        self, layer: ConvTranspose | Upsample, place: Place, common: dict[str, Any]
+    ) -> SpreadStep:
+        """Explain a value to which values of a smaller map add."""
+        number, (row, column, channel) = common["number"], place
+        before, geometry = self.maps[number - 1], self.stages[number - 1].plan.geometry
+        shape, value = _shape_of(before), common["value"]
+        added = layer.added(shape, channel, (row, column))
+        if added.weights.size > MAX_PRODUCTS:
+            raise UsageError(
+                f"has {added.weights.size:,} weights; at most {MAX_PRODUCTS:,} are explained"
+            )
+        kernel, bias = Kernel(np.ones((1, 1)), name=layer.label), 0.0
+        if isinstance(layer, ConvTranspose):
+            kernel = Kernel(layer.bank.matrix, layer.bank.divisor, name=layer.kernel_set.label)
+            bias = layer.bias[channel] if isinstance(layer.bias, tuple) else layer.own_bias
+        read = added.channels
+        response = Response(kernel.name, added.rows, added.columns, (), (), 0, 1, bias, value)
+        if added.weights.size:
+            part = before[..., read.start : read.stop]
+            places = np.array(added.rows), np.array(added.columns)
+            labels = [self.name_of(number, each) if len(read) > 1 else "" for each in read]
+            response = response_of(
+                kernel,
+                read_window(part, places, "zero", 0, self.axes[number - 1]),
+                self.maps[number].dtype,
+                bias,
+                added.weights,
+                list(enumerate(labels)),
+                value,
+            )
+        strengths = (
+            strength
+            for each, part in zip(read, response.sums, strict=False)
+            for strength in _strengths(
+                part.products, response.rows, response.columns, each, divisor=response.divisor
+            )
+        )
+        following = self._strongest(number, strengths)
+        spread: list[tuple[int, ...]] = [(), ()]
+        if following is not None:
+            spread = [self._readers(number, axis, following[axis]) for axis in (0, 1)]
+        gaps = [
+            places[1] - places[0] if len(places) > 1 else 1
+            for places in (added.rows, added.columns)
+        ]
+        computation = Computation(
+            kernel=kernel.name,
+            at=(row, column),
+            input_shape=geometry.input_shape,
+            output_shape=geometry.output_shape,
+            operation="correlate",
+            pads=geometry.pads,
+            border="zero",
+            fill=0,
+            stride=geometry.stride,
+            dilation=(gaps[0], gaps[1]),
+            anchor=(0, 0),
+            combine=None,
+            activation="none",
+            range="raw",
+            max_value=None,
+            extremes=None,
+            outputs=(OutputValue("", (response,), value, value, value),),
+            dtype=common["dtype"],
+        )
+        return SpreadStep(
+            **common,
+            next=following,
+            channel=self.name_of(number, read[0]) if len(read) == 1 else "",
+            computation=computation,
+            bias=0,
+            taps=added.taps,
+            dilation=geometry.dilation,
+            spread=(spread[0], spread[1]),
+        )
+
+    def _readers(self, number: int, axis: int, place: int) -> tuple[int, ...]:
+        """Return the outputs along an axis that read a place of the input of an enlarging layer."""
+        stage, shape = self.stages[number - 1], _shape_of(self.maps[number - 1])
+        layer, geometry = stage.layer, stage.plan.geometry
+        assert isinstance(layer, ConvTranspose | Upsample)  # noqa: S101 - the caller has checked
+        may_read = geometry.reach(axis).outputs(place, geometry.output_shape[axis])
+        return tuple(one for one in may_read if place in layer.places(shape, axis, [one]))
 
     def _pool_step(
         self, layer: Pool | GlobalPool | ChannelPool, place: Place, common: dict[str, Any]
@@ -463,6 +564,9 @@ class Tracer:
             return _as_tuple(
                 np.unique(_unflattened(region.channels, self.maps[number - 1].shape)[2])
             )
+        if isinstance(layer, ConvTranspose):
+            found = (layer.map_weights(channel, channels)[1] for channel in region.channels)
+            return tuple(sorted(set(chain.from_iterable(found))))
         if not isinstance(layer, Conv):
             return region.channels
         read = (layer.kernels_of(channel, channels)[1] for channel in region.channels)
@@ -480,7 +584,7 @@ class Tracer:
     def _geometries(self, number: int, region: Region) -> Iterator[Geometry]:
         """Yield the geometries of the windows that a region of a layer's maps reads."""
         stage, before = self.stages[number - 1], self.maps[number - 1]
-        layer, shape = stage.layer, (before.shape[0], before.shape[1], before.shape[2])
+        layer, shape = stage.layer, _shape_of(before)
         if not isinstance(layer, Conv):
             yield stage.plan.geometry
             return
@@ -488,6 +592,10 @@ class Tracer:
         for group in groups.values():
             for kernel in group.kernels:
                 yield layer.kernel_geometry(kernel, shape)
+
+
+def _shape_of(maps: Maps) -> Shape:
+    return maps.shape[0], maps.shape[1], maps.shape[2]
 
 
 def _axis_places(geometry: Geometry, axis: int, outputs: Sequence[int]) -> NDArray[np.intp]:

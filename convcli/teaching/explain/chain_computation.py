@@ -100,6 +100,23 @@ class ConvStep(LayerStep):
 
 
 @dataclass(frozen=True)
+class SpreadStep(ConvStep):
+    """A value to which values of a smaller map add: of a transposed convolution, or upsampled.
+
+    Attributes:
+        taps: the rows and the columns of the kernel by which the window's rows and columns are
+            multiplied; empty for upsampling, whose kernels differ from place to place.
+        dilation: distance between the kernel's taps.
+        spread: the rows and the columns of the map that read the value that counts most; empty if
+            no value is read.
+    """
+
+    taps: tuple[tuple[int, ...], tuple[int, ...]]
+    dilation: Pair
+    spread: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
 class PoolStep(LayerStep):
     """The maximum, minimum or mean of a window, of a whole map or of all channels.
 
@@ -181,6 +198,19 @@ class NormalizeStep(LayerStep):
     mean: Number
     variance: Number
     eps: Number
+
+
+@dataclass(frozen=True)
+class BatchNormStep(NormalizeStep):
+    """The normalization of one value by the numbers of a trained network.
+
+    Attributes:
+        weight: what the normalized value is multiplied by.
+        bias: what is added then.
+    """
+
+    weight: Number
+    bias: Number
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ from convcli.teaching.chain.maps import chain_axis
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    BatchNormStep,
     ChainComputation,
     ConvStep,
     FlattenStep,
@@ -68,9 +69,11 @@ from convcli.teaching.explain.chain_computation import (
     NormalizeStep,
     PoolStep,
     SoftmaxStep,
+    SpreadStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
 from convcli.teaching.explain.chain_text import (
+    batchnorm_lines,
     combined_lines,
     flatten_lines,
     normalize_lines,
@@ -278,8 +281,12 @@ class _Page:
         key = ["green: what the next layer reads"]
         if not self._blocks[0].is_signal and any(e.cells and not e.is_dilated for e in drawn):
             key.append("thin: what counts most in it")
-        if any(each.field for each in drawn):
+        last = self._steps[max(self._steps)]
+        is_spread = isinstance(last, SpreadStep) and last.next is not None
+        if any(each.field for each in drawn[: len(drawn) - is_spread]):
             key.append("dashed: all that the value depends on")
+        if is_spread:
+            key.append("dashed in the last map: where the value that counts most is spread")
         return ", ".join(key)
 
     def _details(self) -> Iterator[_Detail]:
@@ -342,12 +349,16 @@ class _Page:
     def _marks(self, number: int) -> _Marks | None:
         """Return what is outlined in the input or a map; None where nothing is read."""
         if number == max(self._steps):
-            row, column = self._steps[number].at
-            return _Marks((column, row, column + 1, row + 1), [], False, None)
+            last = self._steps[number]
+            row, column = last.at
+            spread = _corners(*last.spread) if isinstance(last, SpreadStep) and last.next else None
+            return _Marks((column, row, column + 1, row + 1), [], False, spread)
         step = self._steps.get(number + 1)
         if step is None:
             return None
         rows, columns = _places(step)
+        if not rows or not columns:
+            return None
         window = _corners(rows, columns)
         field = _corners(step.depends.rows, step.depends.columns)
         cells: list[Pair] = []
@@ -506,6 +517,8 @@ class _Page:
                 caption = _joined(softmax_lines(brief))
             case FlattenStep():
                 caption = _joined(flatten_lines(step))
+            case BatchNormStep():
+                caption = _joined(batchnorm_lines(step))
             case NormalizeStep():
                 caption = _joined(normalize_lines(step))
         if is_worked and detail.curves and _has_curve(step):
@@ -635,6 +648,8 @@ def _conv_parts(
     """
     computation = exact.computation
     terms = list(terms_of(computation))
+    if not terms:
+        return [_words(title, "no value is added here")]
     totals = [sum_text(term.part.sum) for term in terms_of(step.computation)]
     result = _joined(_value_lines(step))
     if not is_worked:
@@ -799,5 +814,6 @@ def _function(
 ) -> NDArray[np.float64]:
     """Return what a layer makes of single values."""
     if isinstance(step, NormalizeStep):
-        return (x - step.mean) / math.sqrt(step.variance + step.eps)
+        y = (x - step.mean) / math.sqrt(step.variance + step.eps)
+        return y * step.weight + step.bias if isinstance(step, BatchNormStep) else y
     return layer.apply(x.reshape(1, -1, 1)).ravel()

@@ -13,6 +13,7 @@ from convcli.core.digits import reliable_decimals, round_number
 from convcli.teaching.decimals import Number
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    BatchNormStep,
     ChainComputation,
     ConvStep,
     InputWindow,
@@ -70,7 +71,7 @@ def step_as_shown(step: LayerStep, digits: int | None = None) -> LayerStep:
         case PoolStep():
             total = step.sum if step.sum is None else round_number(step.sum, decimals)
             return replace(step, window=window(step.window), sum=total)
-        case ActivationStep():
+        case ActivationStep() | BatchNormStep():
             return replace(step, input=round_number(step.input, window_decimals, before))
         case SoftmaxStep():
             return replace(

@@ -19,6 +19,7 @@ from convcli.teaching.decimals import (
 )
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    BatchNormStep,
     ChainComputation,
     ConvStep,
     FlattenStep,
@@ -27,6 +28,7 @@ from convcli.teaching.explain.chain_computation import (
     NormalizeStep,
     PoolStep,
     SoftmaxStep,
+    SpreadStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
 from convcli.teaching.explain.steps import (
@@ -52,6 +54,7 @@ from convcli.teaching.explain.text import (
 from convcli.teaching.text_table import Paint, TextTable, unpainted, wrapped
 
 _MOST_EXPONENTIALS = 10  # that a sum lists
+_NOTHING = "no value of the input is added here"
 
 Part = str | list[TextTable]  # a line, or tables that are side by side
 
@@ -128,7 +131,9 @@ def _step_data(step: LayerStep) -> dict[str, Any]:
     if isinstance(step, ConvStep):
         computation = data.pop("computation")
         [output] = computation["outputs"]
-        names = ("kernel", "operation", "fill", "stride", "dilation", "combine")
+        names = ["kernel", "stride"]
+        if not isinstance(step, SpreadStep):
+            names += ["operation", "fill", "dilation", "combine"]
         data |= {name: computation[name] for name in names}
         data |= {"pads": step.computation.pads._asdict(), "responses": output["responses"]}
     return data
@@ -144,7 +149,7 @@ def _step_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
         f"{size_text(step.output_shape)} map{which} is {format_number(step.value)}"
     )
     words = title.split(" ")
-    if isinstance(step, ConvStep):
+    if isinstance(step, ConvStep) and not isinstance(step, SpreadStep):
         operation = step.computation.operation
         words.append(f"({operation}: {'flipped' if operation == 'convolve' else 'not flipped'})")
     for line in wrapped(words):
@@ -159,6 +164,8 @@ def _step_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
     yield from _work_parts(step, paint, max_taps)
     if step.number > 1 and isinstance(step, ConvStep | PoolStep):
         yield from step_lines("next", _next_text(step))
+    if isinstance(step, SpreadStep) and step.next is not None:
+        yield from step_lines("spread", spread_text(step))
 
 
 def _work_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
@@ -178,6 +185,8 @@ def _work_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
             yield from softmax_lines(step)
         case FlattenStep():
             yield from flatten_lines(step)
+        case BatchNormStep():
+            yield from batchnorm_lines(step)
         case NormalizeStep():
             yield from normalize_lines(step)
 
@@ -186,10 +195,15 @@ def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
     computation = step.computation
     [output] = computation.outputs
     source = _source_text(step, (step.channel,) if step.channel else ())
+    if not output.responses[0].rows or not output.responses[0].columns:
+        yield from step_lines("value", f"{_NOTHING}: {format_number(step.value)}")
+        return
     product = "pixel*weight" if step.source == "input" else "value*weight"
     shown_places: set[str] = set()
     for response in output.responses:
         place = window_place(computation, response, source)
+        if isinstance(step, SpreadStep) and any(step.taps):
+            place += f"; by {places_text(*step.taps)} of the kernel"
         new = place not in shown_places
         shown_places.add(place)
         shown = place if new else ""
@@ -216,9 +230,19 @@ def layer_lines(step: LayerStep, *, with_terms: bool) -> list[str]:
             return list(softmax_lines(replace(step, window=shown)))
         case ActivationStep():
             return activation_lines(step.layer, step.input, step.value, step.slope or 0)
+        case BatchNormStep():
+            return list(batchnorm_lines(step))
         case NormalizeStep():
             return list(normalize_lines(step))
     raise TypeError(step)
+
+
+def spread_text(step: SpreadStep) -> str:
+    """Say where the map reads the value that counts most."""
+    assert step.next is not None  # noqa: S101 - the caller has checked
+    row, column, _ = step.next
+    source = step.source.partition(" (")[0]
+    return f"row {row}, column {column} of {source} is read by {places_text(*step.spread)}"
 
 
 def combined_lines(step: ConvStep) -> Iterator[str]:
@@ -314,6 +338,19 @@ def flatten_lines(step: FlattenStep) -> Iterator[str]:
     of_map = f" of {step.channel}" if step.channel else ""
     text = f"row {row}, column {column}{of_map} = {format_number(step.value)}"
     yield from step_lines("flatten", text)
+
+
+def batchnorm_lines(step: BatchNormStep) -> Iterator[str]:
+    """Yield the lines of a normalization by given numbers."""
+    text = (
+        f"({format_number(step.input)} - {format_operand(step.mean)}) / "
+        f"sqrt({format_number(step.variance)} + {format_number(step.eps)})"
+    )
+    if step.weight != 1:
+        text += f" * {format_operand(step.weight)}"
+    if step.bias:
+        text += f" {'-' if step.bias < 0 else '+'} {format_number(abs(step.bias))}"
+    yield from step_lines("batchnorm", f"{text} ~ {format_number(step.value)}")
 
 
 def _reads_all(step: LayerStep) -> bool:

@@ -92,10 +92,10 @@ def test_standard_input_is_one_thing(convcli, gray):
     ("words", "said"),
     [
         ([], "no INPUT: name a file, or give numbers with --matrix"),
-        (["gray.png"], "Missing layer: conv, relu"),
+        (["gray.png"], "Missing layer: conv, convtranspose"),
         (["gray.png", "--summary"], "Missing layer"),
         (["gray.png", "maxpol", "2"], "No such layer 'maxpol': did you mean maxpool?"),
-        (["gray.png", "xyzzy"], "the layers are conv, relu"),
+        (["gray.png", "xyzzy"], "the layers are conv, convtranspose"),
         (["gray.png", "-k", "blur", "conv"], "options of a layer come after its name"),
         (["conv", "-k", "blur", "relu"], "INPUT comes first"),
         (["gray.png", "relu", "--bogus"], "No such option"),
@@ -117,6 +117,12 @@ def test_standard_input_is_one_thing(convcli, gray):
         (["gray.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
         (["gray.png", "leaky-relu", "--slope", "inf"], "'inf' is not a finite number"),
         (["gray.png", "normalize", "--eps", "0"], "eps"),
+        (["gray.png", "batchnorm", "--mean", "1"], "layer 1 (batchnorm): Missing option '--var'"),
+        (["gray.png", "batchnorm", "--mean", "1", "--var", "no.npy"], "--var no.npy: "),
+        (["gray.png", "batchnorm", "--mean", "1", "--var", "-1"], "--var must not be negative"),
+        (["gray.png", "convtranspose", "-k", "sobel"], "-k takes one kernel or one bank here"),
+        (["gray.png", "convtranspose", "-k", "1", "--padding", "same"], "'same' is a rule"),
+        (["gray.png", "upsample", "2", "--align-corners"], "needs --mode bilinear"),
     ],
 )  # fmt: skip
 def test_usage_errors(refused, words, said):

@@ -44,7 +44,7 @@ def test_values_become_the_layers_arguments():
     [
         ("conv -k 'blur", "No closing quotation"),
         ("maxpol 2", "No such layer 'maxpol': did you mean maxpool"),
-        ("xyzzy", "the layers are conv, relu"),
+        ("xyzzy", "the layers are conv, convtranspose"),
         ("relu | maxpool", r"layer 2 \(maxpool\): Missing argument 'SIZE'"),
         ("relu conv", r"layer 2 \(conv\): Missing option '--kernel'"),
         ("maxpool 2 --slope 3", "No such option '--slope'"),
@@ -75,6 +75,9 @@ def test_every_example_is_a_network(name, tmp_path, monkeypatch):
     np.save("bank.npy", np.ones((4, 3, 3, 3)))
     np.save("b.npy", np.zeros(4))
     np.save("depthwise.npy", np.ones((3, 1, 3, 3)))
+    np.save("mean.npy", np.zeros(3))
+    np.save("var.npy", np.ones(3))
+    np.save("up.npy", np.ones((3, 2, 4, 4)))
     np.save("dense.npy", np.ones((10, 12, 1, 1)))
     layer = find_layer(name)
     assert layer.summary.endswith(".")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,14 @@ CHAINS = [
     ["conv -k bank.npy", "channelpool avg", "abs"],
     ["conv -k bank.npy", "channelpool min", "minpool 2 --padding 0,1,1,0"],
     ["conv -k bank.npy", "maxpool 5", "softmax"],
+    ["maxpool 2", "convtranspose -k '1 2 1; 2 4 2; 1 2 1' --divisor 4 --stride 2 --padding 1"],
+    ["conv -k bank.npy --stride 3", "convtranspose -k up.npy --stride 2 --bias b.npy --groups 2"],
+    ["maxpool 3", "convtranspose -k '1 2; -3 4' --stride 1,2 --dilation 2,1"],
+    ["avgpool 3", "upsample 2", "conv -k outline"],
+    ["avgpool 3", "upsample 2x3 --mode bilinear", "relu"],
+    ["avgpool 3", "upsample 3 --mode bilinear --align-corners"],
     ["maxpool 4 --ceil", "flatten", "softmax"],
+    ["conv -k bank.npy", "batchnorm --mean b.npy --var 9 --weight -2 --bias b.npy --eps 1", "abs"],
     ["maxpool 3 --dilation 2 --stride 1 --padding 0,2,0,2", "minpool 2x3 --dilation 3", "abs"],
     ["avgpool 3 --padding same-lower --dilation 2 --no-count-padding", "globalpool min"],
     ["avgpool 3x2 --padding 1,2,0,1 --stride 2 --ceil --dilation 1,2", "relu"],
@@ -47,6 +55,7 @@ def banks(tmp_path, monkeypatch):
     np.save("b.npy", [1.5, 0, -2, 4])
     np.save("pairs.npy", rng.integers(-3, 4, (4, 2, 3, 2)))
     np.save("flat.npy", rng.integers(-3, 4, (8, 1, 2, 2)))
+    np.save("up.npy", rng.integers(-3, 4, (4, 2, 3, 2)))
     np.save("deep.npy", rng.integers(-3, 4, (2, 4, 1, 3)))
 
 
@@ -101,7 +110,7 @@ def test_the_numbers_of_a_step_give_its_value(texts, image):
 def computed(step):
     """The value, worked out from the numbers of a step."""
     match step.layer:
-        case "conv":
+        case "conv" | "convtranspose" | "upsample":
             [output] = step.computation.outputs
             values = []
             for response in output.responses:
@@ -121,6 +130,9 @@ def computed(step):
             return math.exp(step.input - step.largest) / step.sum
         case "flatten":
             return step.value
+        case "batchnorm":
+            share = (step.input - step.mean) / math.sqrt(step.variance + step.eps)
+            return share * step.weight + step.bias
         case "normalize":
             return (step.input - step.mean) / math.sqrt(step.variance + step.eps)
     functions = {
@@ -203,6 +215,38 @@ def test_a_flattened_value_is_followed_to_its_place():
         assert explanation.field == ((row,), (column,))
     text = text_of(["flatten"], image, (0, 0), 24)
     assert "is 23\n\nflatten   row 1, column 2 of channel 4 = 23\n" in text
+
+
+def test_a_value_is_spread_over_what_reads_it():
+    """Against a map of what changes where the value is changed."""
+    layer = "convtranspose -k '1 2 1; 2 4 2' --stride 2 --padding 1"
+    for text in (layer, "upsample 3", "upsample 3 --mode bilinear", f"{layer} --dilation 1,2"):
+        chain, image = Chain(text), np.arange(12.0).reshape(3, 4) + 1
+        step: Any = chain.explain(image, (2, 3)).steps[0]
+        other = image.copy()
+        other[step.next[:2]] += 1
+        changed = np.argwhere(chain(other) != chain(image))
+        rows, columns = step.spread
+        assert {(row, column) for row, column in changed.tolist()} == set(product(rows, columns))
+
+
+def test_the_taps_of_a_transposed_convolution_are_told():
+    text = text_of(["convtranspose -k '1 2 3' --stride 2"], [[5, 7]], (0, 2))
+    place = (
+        "window: row 0, columns 0 to 1 of the 2x1 input; by row 0, columns 2 and 0 of the kernel"
+    )
+    assert place in " ".join(text.split())
+    assert "sum       (5*3) + (7*1) = 22" in text
+    assert "spread    row 0, column 0 of input is read by row 0, columns 0 to 2" in text
+    text = text_of(["convtranspose -k 4 --stride 2 --bias 3"], [[5, 7]], (0, 1))
+    assert "value     no value of the input is added here: 3\n" in text
+    assert text.endswith("field     no pixel")
+
+
+def test_a_batch_normalization_is_worked_out():
+    text = text_of(["batchnorm --mean 3 --var 4 --weight -2 --bias -1"], [[5]])
+    assert "batchnorm (5 - 3) / sqrt(4 + 1e-5) * (-2) - 1 ~ -2.9999" in text
+    assert "(5 - (-3)) / sqrt(4 + 1e-5) ~ " in text_of(["batchnorm --mean -3 --var 4"], [[5]])
 
 
 def test_a_share_is_worked_out():
