@@ -49,11 +49,12 @@ class WindowMarks:
         self._taps = _outline(axes, _THIN_POINTS)
         self._window = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
         self.artists: list[Line2D] = [self._previous, self._window, self._taps]
-        self._corners: Corners | None = None
+        self._last: tuple[Pair, Corners] | None = None
 
     def move(self, at: Pair, origin: Pair = (0, 0)) -> None:
         """Outline the window of one output; with a stride, the previous window stays, dashed.
 
+        Positions come in reading order; one that does not follow the last one begins anew.
         ``origin`` is the padded input's cell that is drawn at 0, 0.
         """
         geometry = self._geometry
@@ -66,11 +67,12 @@ class WindowMarks:
         rows, columns = geometry.extent
         corners = left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5
         visible = _enlarged(self._axes, corners, self._pixels)
-        if geometry.stride != (1, 1) and self._corners is not None:
-            self._previous.set_data(*_path([self._corners]))
+        if geometry.stride != (1, 1):
+            before = [self._last[1]] if self._last is not None and self._last[0] < at else []
+            self._previous.set_data(*_path(before))
         self._window.set_data(*_path([visible]))
         self._taps.set_data(*_path(self._tap_corners(top, left)))
-        self._corners = visible
+        self._last = at, visible
 
     def _tap_corners(self, top: int, left: int) -> Sequence[Corners]:
         """Return the cells of the taps, if dilation leaves gaps between them that can be seen."""

@@ -53,6 +53,7 @@ from convcli.teaching.explain.chain_computation import (
 _MAGNIFIED = 0.72  # of the image's side
 _SMALL = 0.2  # inches; a smaller field is magnified
 _AROUND, _LEAST = 3, 17  # the magnifier shows so many fields, and at least so many pixels
+_MOST_DECIMALS = 5  # unless asked for; cells write smaller numbers with an exponent
 _SAMPLES = 2000  # of an array, from which its decimals are guessed
 
 
@@ -191,7 +192,7 @@ class LayerScene(SlidingScene):
         count = len(self._window.channels)
         if not self._sums or len({part.channel for part in self._sums}) == count:
             return ""
-        return f"of {count} sums over {count} maps: that of {self._sums[0].name}, the largest"
+        return f"1 of {count} sums is drawn: that of {self._sums[0].name}, the largest"
 
     def _image(self, *, magnified: bool, numbered: bool) -> list[PartOf]:
         """Return the image with the field of the value, unless the layer reads it itself."""
@@ -336,4 +337,4 @@ def _fitting_digits(window: LayerWindow) -> int:
     samples = [np.ravel(each)[:: max(1, each.size // _SAMPLES)] for each in arrays]
     if window.probed is not None:
         samples += [kernel.matrix for kernel in window.probed.group.kernels]
-    return max(map(fitting_decimals, samples))
+    return min(max(map(fitting_decimals, samples)), _MOST_DECIMALS)

@@ -186,6 +186,7 @@ class LayerWindow:
         largest = max(sums, key=strength).channel
         return [part for part in sums if part.channel == largest]
 
+    @np.errstate(all="ignore")
     def explain(self, at: Pair) -> LayerStep:
         """Explain one value of the map."""
         place = (*at, self.channel)

@@ -111,7 +111,10 @@ class WindowWork:
         kind = steps[0].kind if isinstance(steps[0], PoolStep) else "share"
         name = "mean" if kind == "avg" else kind
         self._has_mark = kind != "avg"
-        self.texts = {"result": [f"{name} {format_number(step.value)}" for step in steps]}
+        values = cell_texts(
+            np.array([window.values[at] for at in positions]), figure_options().digits
+        )
+        self.texts = {"result": [f"{name} {value}" for value in values]}
 
     def details(self) -> Sequence[tuple[bool, tuple[str, ...]]]:
         """Return whether the window is drawn: it is left out where it does not fit."""

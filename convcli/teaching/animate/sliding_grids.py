@@ -149,7 +149,7 @@ class SlidingGrids:
         for kind, sign in zip(kinds, ("", "×", "="), strict=False):
             title = shortened(kernel_title(kernel)) if kind == "kernel" else kind
             if kind == "window" and self._of.sums[0].name:
-                title += f" {self._of.sums[0].name}"
+                title += f", {self._of.sums[0].name}"
             part = self._grids(
                 0, (kind,), scales, title=title, caption=flipped * (kind == "kernel"),
                 sign=sign * (len(kinds) > 1),

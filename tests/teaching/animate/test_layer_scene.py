@@ -27,6 +27,7 @@ RNG = np.random.default_rng(8)
 TOY = np.arange(36).reshape(6, 6) % 7
 GRAY = RNG.integers(0, 256, (40, 52), np.uint8)
 PHOTO = RNG.integers(0, 256, (120, 160, 3), np.uint8)
+INFINITE = np.array([[[1, np.inf], [2, -np.inf]], [[0, 1e-30], [3, 4]]])
 CONV = "conv -k outline"
 
 
@@ -60,6 +61,9 @@ CASES = {
     "large kernel": (GRAY, ["relu", "conv -k gaussian:17"], (9, 9)),
     "channels": (PHOTO[:6, :6], ["channelpool max"], (1, 1)),
     "whole map": (TOY, [CONV, "globalpool avg"], (0, 0)),
+    "nan": (np.array([[np.nan, 1e9, 3], [0, -1, np.inf], [2, 3, 4]]), ["softmax", "relu"], (0, 1)),
+    "infinite": (INFINITE, ["softmax"], (1, 0), 2),
+    "tiny": (TOY * 1e-14, ["avgpool 2"], (1, 1)),
     "deep": (np.array(GRAY, np.float32), [CONV, "tanh", "maxpool 2", "sigmoid"], (3, 3)),
 }
 
@@ -286,7 +290,7 @@ def test_the_map_of_a_photo_is_the_one_that_is_asked_for():
     for axes in (colors, near):
         assert axes.images[0].get_array().shape[2] == 3
     single = scene_of(PHOTO, [CONV], [(20, 30)], 3).figure
-    assert "window blue" in texts_of(single)
+    assert "window, blue" in texts_of(single)
     assert written(PHOTO[19:22, 29:32, 2]) in grids(single)
 
 
@@ -318,7 +322,7 @@ def test_of_many_channels_the_one_with_the_largest_sums_is_drawn(tmp_path):
     texts = [f"conv -k {tmp_path / name}.npy --padding valid" for name in ("first", "second")]
     maps = Chain(texts).maps(TOY)
     figure = scene_of(TOY, texts, [(0, 0), (1, 1)]).figure
-    assert "of 8 sums over 8 maps: that of map 6, the largest" in " ".join(texts_of(figure))
+    assert "1 of 8 sums is drawn: that of map 6, the largest" in " ".join(texts_of(figure))
     assert written(weights[0, 5]) in grids(figure)
     assert written(maps[0][:3, :3, 5].astype(int)) in grids(figure)
 

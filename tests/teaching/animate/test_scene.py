@@ -378,6 +378,15 @@ def test_the_window_and_its_taps_are_where_the_geometry_has_them():
     assert (np.nanmin(ys), np.nanmax(ys)) == (2.5, 6.5)
 
 
+def test_a_run_that_begins_anew_has_no_previous_window():
+    """As the first frame after one from the middle, of which a palette is made."""
+    window = slide_over_image(TOY, "outline", "correlate", "valid", "edge", 0, 2)
+    scene = animate_window(window, [(0, 0), (0, 1), (1, 0)], title="t")
+    first = next(iter(scene))
+    scene.backgrounds()
+    assert np.array_equal(next(iter(scene)), first)
+
+
 def test_previous_window_needs_a_stride_and_taps_need_a_dilation():
     axes = Figure().subplots()
     axes.imshow(np.zeros((8, 8)))
