@@ -15,7 +15,7 @@ of 0.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import DOUBLE, SumTypes
-from convcli.core.methods.base import SumMethod, Workspace
+from convcli.core.methods.base import Call, SumMethod, Workspace, run_calls, store
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
 from convcli.core.precision import Partials, Precision
 from convcli.core.threads import MIN_THREADED_SIZE
@@ -37,6 +37,7 @@ SINGLE_THREAD_GEMV = 1 << 13
 MIN_STRIPS, MIN_POSITIONS = 4, 24  # so many strips, unless they would have so few windows
 MANY_WINDOWS = 500  # for so many, filters are put into Fortran's order
 STRIP_BYTES = 1 << 22  # windows and sums of one strip
+BOUND_BYTES = 1 << 19  # windows and products of a strip that is kept
 SCRATCH_BYTES = 1 << 21  # products of blocks of taps that are then added
 TURNED_VALUES = 1 << 13  # of pixels whose channels are set apart at a time
 LEAST_ENERGY = 1e-28  # of a filter; float32 has no digits left for squares of smaller numbers
@@ -56,6 +57,11 @@ class Im2colMethod(SumMethod):
         self.taps: int = types.weights[0].size
         products = max(round(self.taps / BLOCK), 1)
         self.block: int = RUN * math.ceil(self.taps / products / RUN)  # taps of one product
+        # 64 filters of 64x3x3 take 150 us on a map of 8x8, in place of 200, where all calls of a
+        # strip are worked out once.
+        values = self.taps + 2 * products * len(types.weights)
+        size = math.prod(geometry.output_shape) * values * dtype.itemsize
+        self.is_bound = size <= BOUND_BYTES
 
     @cached_property
     def filters(self) -> NDArray[Any]:
@@ -103,41 +109,59 @@ class Im2colMethod(SumMethod):
             energies = sum(energies[start : start + last : stride] for start in starts).T
         return math.sqrt(float(energies.max()) / self.taps)
 
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
-        """Sum the windows over the channels, for every filter."""
+    def bind(
+        self, strip: NDArray[Any], rows: int, workspace: Workspace
+    ) -> Callable[[], NDArray[Any]]:
+        """Return what sums the windows over the channels, for every filter."""
         columns, filters = self.geometry.output_shape[1], len(self.filters)
         sums = workspace.take_sums((rows, columns, filters), self.kind)
+        calls = list(self._calls(strip, sums, workspace))
+
+        def multiply() -> NDArray[Any]:
+            run_calls(calls)
+            return sums.astype(self.types.accumulator) if self.types.is_exact else sums
+
+        return multiply
+
+    def _calls(
+        self, strip: NDArray[Any], sums: NDArray[Any], workspace: Workspace
+    ) -> Iterator[Call]:
+        """Yield the calls that store the sums, (rows, W', N)."""
+        rows, columns, filters = sums.shape
         planes = workspace.take("planes", (strip.shape[2], *strip.shape[:2]), self.kind)
         # Some pixels at a time stay in the cache: of 512 channels, that takes a sixth.
         pixels, flat_planes = strip.reshape(-1, len(planes)), planes.reshape(len(planes), -1)
         step = max(TURNED_VALUES // len(planes), 1)
         for first in range(0, len(pixels), step):
-            flat_planes[:, first : first + step] = pixels[first : first + step].T
+            some = pixels[first : first + step].T
+            yield store, some, some, flat_planes[:, first : first + step]
         # A strip of several rows is small enough to be copied in one go.
         step = columns if rows > 1 else max(STRIP_BYTES // self.filters[0].nbytes, 1)
         for left in range(0, columns, step):
             part = slice(left, min(left + step, columns))
-            windows = self._windows(planes, rows, part, workspace)
-            self._multiply(windows, sums[:, part].reshape(-1, filters), workspace)
-        return sums.astype(self.types.accumulator) if self.types.is_exact else sums
+            if self.taps == len(planes) and planes[0].size == rows * (part.stop - part.start):
+                windows = planes.reshape(self.taps, -1)  # each window is a pixel
+            else:
+                windows = workspace.take(
+                    "windows", (self.taps, rows * (part.stop - part.start)), self.kind
+                )
+                yield self._copy(planes, rows, part, windows)
+            yield from self._multiply(windows, sums[:, part].reshape(-1, filters), workspace)
 
-    def _windows(
-        self, planes: NDArray[Any], rows: int, part: slice, workspace: Workspace
-    ) -> NDArray[Any]:
-        """Copy the pixels that each tap reads, (taps, rows * columns of the part)."""
+    def _copy(self, planes: NDArray[Any], rows: int, part: slice, windows: NDArray[Any]) -> Call:
+        """Return the call that copies what each tap reads, (taps, rows * columns of the part)."""
         (down, across), dilation = self.geometry.stride, self.geometry.dilation
-        if self.taps == len(planes) and planes[0].size == rows * (part.stop - part.start):
-            return planes.reshape(self.taps, -1)  # each window is a pixel
         shape = len(planes), *self.geometry.kernel, rows, part.stop - part.start
         channel, row, column = planes.strides
         steps = channel, row * dilation[0], column * dilation[1], row * down, column * across
         start = part.start * across * column
-        windows = workspace.take("windows", shape, self.kind)
-        windows[...] = np.ndarray(shape, self.kind, planes, start, steps)
-        return windows.reshape(self.taps, -1)
+        shown: NDArray[Any] = np.ndarray(shape, self.kind, planes, start, steps)
+        return store, shown, shown, windows.reshape(shape)
 
-    def _multiply(self, windows: NDArray[Any], sums: NDArray[Any], workspace: Workspace) -> None:
-        """Store the product of the transposed windows and the transposed filters.
+    def _multiply(
+        self, windows: NDArray[Any], sums: NDArray[Any], workspace: Workspace
+    ) -> Iterator[Call]:
+        """Yield the calls that multiply the transposed windows and the transposed filters.
 
         Products of a few taps each are added in pairs, and these sums in pairs: so each term takes
         part in few additions, and sums of thousands of taps hold in float32.
@@ -176,17 +200,18 @@ class Im2colMethod(SumMethod):
                     weights = right[:, taps].reshape(len(right), -1, size, right.shape[2])
                     out = several[part, rows, maps]
                     out = out.reshape(len(out), len(left), -1, len(right), right.shape[2])
-                    np.matmul(
+                    yield (
+                        np.matmul,
                         some.transpose(3, 0, 1, 2, 4),
                         weights.swapaxes(0, 1)[:, np.newaxis],
-                        out=out.swapaxes(2, 3),
+                        out.swapaxes(2, 3),
                     )
-            _add_up_pairs(several, total)
+            yield from _add_up_pairs(several, total)
             waiting += 1
             # Two sums of as many products are added; in the end, all that are left.
             while waiting > 1 and (last == products or not count % 2):
                 waiting, count = waiting - 1, count // 2
-                np.add(totals[waiting - 1], totals[waiting], out=totals[waiting - 1])
+                yield np.add, totals[waiting - 1], totals[waiting], totals[waiting - 1]
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[slice, slice, int]]:
         """Yield which of some products have equally many taps: which, their taps, and how many."""
@@ -266,12 +291,12 @@ def bound_partials(filters: NDArray[Any], block: int) -> Partials:
     return Partials(block + products.bit_length(), norm, walk, drift)
 
 
-def _add_up_pairs(products: NDArray[Any], out: NDArray[Any]) -> None:
-    """Add pairs of neighbors along the first axis, then pairs of these sums, and so on."""
+def _add_up_pairs(products: NDArray[Any], out: NDArray[Any]) -> Iterator[Call]:
+    """Yield the calls that add pairs along the first axis, then pairs of these sums, and so on."""
     apart, count = 1, len(products)
     while apart < count:
         first, second = products[: count - apart : 2 * apart], products[apart :: 2 * apart]
-        np.add(first, second, out=first if 2 * apart < count else out[np.newaxis])
+        yield np.add, first, second, first if 2 * apart < count else out[np.newaxis]
         apart *= 2
 
 

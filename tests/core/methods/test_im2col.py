@@ -13,14 +13,19 @@ from convcli.core.methods.im2col import Im2colMethod, bound_partials
 def used(monkeypatch):
     """The types that sums were computed in."""
     types = []
-    whole = Im2colMethod.sums
+    whole = Im2colMethod.bind
 
-    def sums(self, strip, rows, space):
-        found = whole(self, strip, rows, space)
-        types.append(found.dtype.name)
-        return found
+    def bind(self, strip, rows, space):
+        multiply = whole(self, strip, rows, space)
 
-    monkeypatch.setattr(Im2colMethod, "sums", sums)
+        def noted():
+            found = multiply()
+            types.append(found.dtype.name)
+            return found
+
+        return noted
+
+    monkeypatch.setattr(Im2colMethod, "bind", bind)
     return types
 
 
@@ -234,3 +239,20 @@ def test_plans_are_remembered_for_the_weights_as_they_were():
         cross_correlate(image, bank)
     bank[50, 3, 1, 1] = 0
     assert not cross_correlate(image, bank).any()
+
+
+@pytest.mark.parametrize("kind", ["u1", "i4", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(5, 6, 3), (8, 8, 64), (1, 9, 2)])
+@pytest.mark.parametrize("sides", [(1, 1), (3, 3)])
+def test_a_map_does_not_depend_on_earlier_ones(sides, shape, kind, rng):
+    bank = rng.integers(-9, 10, (5, shape[2], *sides))
+    bank = bank if kind == "i4" else bank / 7
+    for options in ({}, {"stride": 2, "border": "zero"}):
+        for scale in (1, 90, 3, 0, 120):
+            image = (rng.random(shape) * scale).astype(kind)
+            if kind == "f4" and scale == 3:
+                image[0, 0, 0] = np.inf
+            found = cross_correlate(image, bank, **options)
+            # A list is as good as a number, but such a plan is not kept.
+            alone = options | {"stride": [options.get("stride", 1)] * 2}
+            np.testing.assert_array_equal(found, cross_correlate(image, bank, **alone))
