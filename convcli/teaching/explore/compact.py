@@ -84,9 +84,11 @@ def _property_names(code: str) -> Iterator[str]:
 
 
 def _free_names(used: Collection[str]) -> Iterator[str]:
-    """Yield names of two letters that are not used."""
+    """Yield names of two letters that are neither used nor words of JavaScript or HTML."""
     names = ("".join(letters) for letters in product(ascii_letters, repeat=2))
-    return (name for name in names if name not in used and name not in ("do", "if", "in", "of"))
+    return (
+        name for name in names if name not in used and name not in ("do", "id", "if", "in", "of")
+    )
 
 
 def _without_blanks(code: str) -> str:

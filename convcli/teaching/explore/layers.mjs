@@ -365,9 +365,45 @@ export function fieldsOf(layers, shapes, region) {
   return fields;
 }
 
+/**
+ * Return which values of each layer's maps depend on a region of the input, as it lies in the first
+ * layer's windows: what padding copies from it is left out there.
+ */
+export function regionsFed(layers, shapes, region) {
+  const regions = [];
+  for (const [index, layer] of layers.entries()) {
+    const before = regions.at(-1) ?? region;
+    regions.push(regionFed(layer, shapes[index], shapes[index + 1], before, index > 0));
+  }
+  return regions;
+}
+
+function regionFed(layer, shape, [rows, columns, channels], region, isShown) {
+  const wanted = { rows: new Set(region.rows), columns: new Set(region.columns) };
+  wanted.channels = new Set(region.channels);
+  const reads = (name, part) => {
+    const read = regionRead(layer, shape, { rows: [0], columns: [0], channels: [0], ...part });
+    const places = (isShown ? shownRegion(layer, shape, read) : read)[name];
+    return places.some((place) => wanted[name].has(place));
+  };
+  // Maps of one value each differ in where they come from, others in the maps that they read only.
+  const axes = layer.name === "flatten" ? ["rows", "columns", "channels"] : ["channels"];
+  const fed = every(channels).filter((map) => axes.every((name) => reads(name, { channels: [map] })));
+  return {
+    rows: every(rows).filter((row) => reads("rows", { rows: [row], channels: fed })),
+    columns: every(columns).filter((column) =>
+      reads("columns", { columns: [column], channels: fed }),
+    ),
+    channels: fed,
+  };
+}
+
+function every(count) {
+  return Array.from({ length: count }, (_, place) => place);
+}
+
 /** Return which values of a layer's padded input a region of its output reads. */
 function regionRead(layer, [rows, columns, channels], region) {
-  const every = (count) => Array.from({ length: count }, (_, place) => place);
   switch (layer.name) {
     case "conv":
       return regionConvolved(layer, [rows, columns, channels], region);

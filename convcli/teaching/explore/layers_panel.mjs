@@ -2,7 +2,8 @@
  * The layers after the convolution: a text to change them, and a strip of their maps.
  *
  * Over a map, the pointer marks the value's field: what it depends on, in the maps before and in the
- * input. A click pins the value, arrow keys move it, Escape frees it.
+ * input. A click pins the value, arrow keys move it, Escape frees it. Over the input, it marks what
+ * the pixel feeds in each map.
  */
 
 import { finiteEnds } from "./colors.mjs";
@@ -12,7 +13,7 @@ import { element, labeled } from "./elements.mjs";
 import { placesText } from "./explain_text.mjs";
 import { sizeText } from "./geometry.mjs";
 import { GridView } from "./grid_view.mjs";
-import { fieldMarks, MOVES } from "./maps_view.mjs";
+import { FED, fieldMarks, MOVES } from "./maps_view.mjs";
 import { TEXTS } from "./texts.mjs";
 
 export class LayersPanel {
@@ -50,6 +51,7 @@ export class LayersPanel {
       element(document, "h2", {}, TEXTS.layers),
       this.strip,
     );
+    maps.onPoint = () => this.draw();
     session.onChange((what) => {
       if (what !== "position" && what !== "work") {
         this.refresh();
@@ -122,23 +124,30 @@ export class LayersPanel {
     view.setContent(layerContent(map, Number(choice.value)));
   }
 
-  /** Mark the field of a value, or of none. */
+  /** Mark the field of a value, or what the pixel under the pointer feeds. */
   draw() {
-    const { place, session } = this;
+    const { place, session, maps } = this;
     let fields = [];
+    const fed = maps.pointedPixel && session.fed(maps.pointedPixel, maps.shownChannels);
     if (place !== null) {
       const [row, column] = place.at;
       const channels = [Number(this.stages[place.number - 1].choice.value)];
       fields = session.fields(place.number, { rows: [row], columns: [column], channels });
     }
-    this.stages.forEach(({ view, line }, index) => {
+    this.stages.forEach(({ view, line, choice }, index) => {
       const field = fields[index + 2];
-      view.setMarks(field === undefined ? [] : fieldMarks(field));
+      const marks = field === undefined ? [] : fieldMarks(field);
+      if (fed) {
+        marks.push(...fieldMarks(ofMap(fed[index], Number(choice.value)), undefined, FED));
+      }
+      view.setMarks(marks);
       const isOwn = place?.number === index + 1;
       line.ariaLive = isOwn && this.isPinned ? "polite" : "off";
       line.textContent = isOwn
         ? this.valueText(view, fields[0])
-        : TEXTS.ends(...finiteEnds(session.stages[index].map.values).map(shortNumber));
+        : fed
+          ? TEXTS.feeds(countOf(ofMap(fed[index], Number(choice.value))))
+          : TEXTS.ends(...finiteEnds(session.stages[index].map.values).map(shortNumber));
     });
     this.maps.showFields(fields);
   }
@@ -183,6 +192,15 @@ export class LayersPanel {
     }
     return true;
   }
+}
+
+/** Return a region, which is empty for a map that it does not have. */
+function ofMap(region, map) {
+  return region.channels.includes(map) ? region : { rows: [], columns: [] };
+}
+
+function countOf({ rows, columns }) {
+  return rows.length * columns.length;
 }
 
 function layerTexts(text) {

@@ -24,10 +24,8 @@ import { painted } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
 
 const WINDOW = "#d9480f";
-const FED = "#7c3aed";
-const FED_FILL = "rgba(124, 58, 237, 0.35)";
-const FIELD = "#0b7d62";
-const FIELD_FILL = "rgba(11, 125, 98, 0.18)";
+export const FED = { color: "#7c3aed", fill: "rgba(124, 58, 237, 0.35)" };
+const FIELD = { color: "#0b7d62", fill: "rgba(11, 125, 98, 0.18)" };
 const MAGNIFIED = 2; // a magnifier's cell, in sizes of the text
 const MAGNIFIED_COLOR = 2.8; // with three numbers
 const NEEDS_NO_MAGNIFIER = 24; // pixels of a cell of the whole
@@ -47,6 +45,7 @@ export class MapsView {
     this.hidesOutput = false; // while the quiz asks for it
     this.pointedPixel = null; // of the input, in unpadded rows and columns
     this.fields = []; // of a layer's value: in the input without padding, and in the map
+    this.onPoint = () => {}; // is called when the pointer moves over the input
     const key = (event) => this.pressed(event);
     this.input = this.panel(TEXTS.input, {
       hover: (cell) => this.overInput(cell),
@@ -231,10 +230,10 @@ export class MapsView {
     const mapMarks = [output];
     if (this.pointedPixel !== null) {
       const [row, column] = this.pointedPixel;
-      inputMarks.push({ row: row + pads.top, column: column + pads.left, color: FED });
+      inputMarks.push({ row: row + pads.top, column: column + pads.left, color: FED.color });
       const fed = outputsFedBy(session.result.geometry, this.pointedPixel).slice(0, MAX_MARKED);
       mapMarks.push(
-        ...fed.map(([y, x]) => ({ row: y, column: x, color: FED, width: 1, fill: FED_FILL })),
+        ...fed.map(([y, x]) => ({ row: y, column: x, width: 1, ...FED })),
       );
     }
     if (this.fields.length > 0) {
@@ -266,6 +265,12 @@ export class MapsView {
     const value = this.hidesOutput ? "?" : map.view.content.texts(...at)[0];
     map.place.textContent =
       `${TEXTS.place(...at)}: ${value}` + (this.isPinned ? ` (${TEXTS.pinned})` : "");
+  }
+
+  /** The channels of the input that are shown. */
+  get shownChannels() {
+    const channel = chosenChannel(this.input);
+    return channel === null ? [0, 1, 2] : [channel];
   }
 
   /** Mark what a value of a layer depends on, in the input and in the map; nothing if empty. */
@@ -312,11 +317,13 @@ export class MapsView {
     if (cell === null) {
       this.pointedPixel = null;
       this.drawMarks();
+      this.onPoint();
       return;
     }
     const [row, column] = [cell[0] - pads.top, cell[1] - pads.left];
     this.pointedPixel = [row, column];
     this.drawMarks();
+    this.onPoint();
     const isPadding = row < 0 || row >= inputShape[0] || column < 0 || column >= inputShape[1];
     const [text] = input.view.content.texts(...cell);
     const source = [row, column].map((place, axis) =>
@@ -400,7 +407,7 @@ export class MapsView {
 }
 
 /** Return marks of the rows and columns of a region, or of what encloses them if they are many. */
-export function fieldMarks({ rows, columns }, { top, left } = { top: 0, left: 0 }) {
+export function fieldMarks({ rows, columns }, { top, left } = { top: 0, left: 0 }, looks = FIELD) {
   let runs = [rows, columns].map(runsOf);
   if (runs[0].length * runs[1].length > MAX_MARKED) {
     runs = runs.map((each) => [[each[0][0], each.at(-1)[1]]]);
@@ -411,8 +418,7 @@ export function fieldMarks({ rows, columns }, { top, left } = { top: 0, left: 0 
       column: firstColumn + left,
       rows: lastRow - firstRow + 1,
       columns: lastColumn - firstColumn + 1,
-      color: FIELD,
-      fill: FIELD_FILL,
+      ...looks,
     })),
   );
 }

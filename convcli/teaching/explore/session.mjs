@@ -38,7 +38,7 @@ import { explain } from "./explain.mjs";
 import { asPair, borderName, convGeometry, sizeText } from "./geometry.mjs";
 import { kernelsOfLists, readSpec } from "./kernels.mjs";
 import { readLayers } from "./layer_text.mjs";
-import { fieldsOf, mapsText, planLayers, workOf } from "./layers.mjs";
+import { fieldsOf, mapsText, planLayers, regionsFed, workOf } from "./layers.mjs";
 import { clippedRule, extremesOf, pixelRule } from "./pixels.mjs";
 import { mapsOf } from "./results.mjs";
 import { COMBINATIONS, stackMaps } from "./sums.mjs";
@@ -273,6 +273,15 @@ export class Session {
   fields(number, region) {
     const layers = this.stages.slice(0, number).map(({ layer }) => layer);
     return fieldsOf([convLayer(this), ...layers], this.shapes, region);
+  }
+
+  /** Return what of each layer's maps a pixel of the input feeds; see regionsFed in layers.mjs. */
+  fed([row, column], channels) {
+    const layers = this.stages.map(({ layer }) => layer);
+    const region = { rows: [row], columns: [column], channels };
+    return layers.length === 0
+      ? []
+      : regionsFed([convLayer(this), ...layers], this.shapes, region).slice(1);
   }
 
   /** Explain the value at a position of a result's map. */

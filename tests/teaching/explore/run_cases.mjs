@@ -36,7 +36,7 @@ function filtered({ input, kernels, settings }) {
 }
 
 /** Run layers after a convolution; return the maps of each, and the field of a position of the last. */
-function layered({ input, kernels, layerKernels, settings, place: [row, column, map] }) {
+function layered({ input, kernels, layerKernels, settings, place: [row, column, map], pixel }) {
   const image = { ...input, values: Float64Array.from(input.values, Number) };
   const tables = new Map([...readTables(kernels), ...readTables(layerKernels)]);
   const session = new Session(image, settings, tables, 1e6);
@@ -47,6 +47,7 @@ function layered({ input, kernels, layerKernels, settings, place: [row, column, 
     pixels: numbers(session.pixels().values),
     field: [rows, columns],
     command: commandText(session),
+    fed: session.fed(pixel.slice(0, 2), pixel.slice(2)),
   };
 }
 

@@ -502,6 +502,13 @@ def test_a_person_writes_layers_and_points_at_their_fields(browser, write):
     explanation = chain.explain(pixels, (1, 0))
     field = str(explanation).split("field")[1].split(" of the")[0].strip()
     assert stage(browser, 4, line) == f"row 1, column 0: {explanation.value:g}\nfield {field}"
+    browser.element("canvas.grid", "each.scrollIntoView()")
+    browser.mouse("mouseMoved", *point(browser, 0, (6, 8), (3, 4)))
+    browser.settle()
+    assert [stage(browser, number, line) for number in (2, 3, 4)] == [
+        "feeds 3 outputs", "feeds 2 outputs", "feeds 3 outputs",
+    ]  # fmt: skip
+    browser.element(".layers", "each.scrollIntoView()")
     browser.click(*point(browser, 4, (3, 3), (1, 0)))
     browser.mouse("mouseMoved", *point(browser, 3, (3, 3), (0, 0)))
     assert "(pinned)" in stage(browser, 4, line), "a pinned value stays"

@@ -111,6 +111,12 @@ def random_start(choose, specs):
     return words[1], ConvOptions(**options | {"fill": options["fill"] or 0})
 
 
+def pixel_of(image, place):
+    """A pixel of the input, and its channel: any one."""
+    sides = (*image.shape, image.channels)
+    return [number * 7 % side for number, side in zip(place, sides, strict=True)]
+
+
 def case_of(image, spec, conv, layers, place, value_range):
     """A case as the runner takes it; a layer's kernels as a page has them."""
     own = {kernel_set.label: kernel_set for kernel_set in layers.kernels}
@@ -130,6 +136,7 @@ def case_of(image, spec, conv, layers, place, value_range):
                 "layers": list(layers.texts),
             },
             "place": place,
+            "pixel": pixel_of(image, place),
         }
     }  # fmt: skip
 
@@ -207,6 +214,67 @@ def test_maps_fields_and_refusals_are_those_of_chain(run_cases, seed, count, tmp
         assert not kind, (kind, case, want, got)
     assert refused < count / 2
     assert sum(isinstance(want, str) for want in wanted) < count / 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_pixel_feeds_is_all_that_changes_with_it(run_cases, seed, tmp_path, monkeypatch):
+    """Chain on the image with another pixel; normalize, where all changes, is left out."""
+    monkeypatch.chdir(tmp_path)
+    rng, choose = np.random.default_rng(seed), random.Random(seed)
+    cases: list[Any] = []
+    changes = []
+    while len(cases) < 60:
+        image = random_image(rng, choose)
+        specs = [*NAMED, *random_banks(rng, choose, image.channels)]
+        spec, conv = random_start(choose, specs)
+        conv = conv._replace(border="zero", fill=0)  # no padding copies the pixel
+        texts = [random_layer(choose, specs) for _ in range(choose.randint(1, 4))]
+        try:
+            layers = read_page_layers(parse_page_layers(texts))
+        except ConvcliError:
+            continue
+        place, want = expected(image, spec, conv, layers, choose)
+        if isinstance(want, str) or any("normalize" in text for text in texts):
+            continue
+        case = case_of(image, spec, conv, layers, place, "raw")
+        pixels = image.pixels.copy()
+        pixel = pixel_of(image, place)
+        pixels.reshape(*image.shape, -1)[tuple(pixel)] += 1000
+        first = Conv(tuple(group_kernels([read_spec(spec)])), read_spec(spec).label, conv)
+        stages = plan_chain([first, *layers.layers], image)
+        maps = run_chain(image._replace(pixels=pixels), stages)[2:]
+        cases.append(case)
+        changes.append((want[0], maps))
+    for case, got, (before, maps) in zip(cases, run_cases(cases), changes, strict=True):
+        for region, own, other in zip(got["fed"], before, maps, strict=True):
+            fed = np.zeros(own.shape, bool)
+            fed[np.ix_(region["rows"], region["columns"], region["channels"])] = True
+            assert not ((own != other) & ~fed).any(), (case, region)
+
+
+def test_what_a_pixel_feeds_is_no_more_than_what_changes(run_cases):
+    """Where no weight is 0, all of it changes."""
+    texts = ["avgpool 2 --stride 1", "conv -k box:3x2 --stride 2,1 --border wrap", "flatten"]
+    texts[1:1] = ["avgpool 3 --padding 2,1,1,0 --dilation 2 --ceil --no-count-padding"]
+    layers = read_page_layers(parse_page_layers(texts))
+    image = ImageData(np.arange(77.0).reshape(7, 11), 8)
+    conv = ConvOptions(padding="full", border="zero", stride=(1, 2))
+    first = Conv((read_spec("1 2 3; 4 5 6"),), "1 2 3; 4 5 6", conv)
+    stages = plan_chain([first, *layers.layers], image)
+    before = run_chain(image, stages)[2:]
+    cases, changes = [], []
+    for pixel in np.ndindex(7, 11):
+        pixels = image.pixels.copy()
+        pixels[pixel] += 1e5
+        changes.append(run_chain(image._replace(pixels=pixels), stages)[2:])
+        case = case_of(image, "1 2 3; 4 5 6", conv, layers, (0, 0, 0), "raw")
+        case["layers"]["pixel"] = [*pixel, 0]
+        cases.append(case)
+    for got, maps in zip(run_cases(cases), changes, strict=True):
+        for region, own, other in zip(got["fed"], before, maps, strict=True):
+            fed = np.zeros(own.shape, bool)
+            fed[np.ix_(region["rows"], region["columns"], region["channels"])] = True
+            assert np.array_equal(fed, own != other)
 
 
 def refusal(read, *arguments):
