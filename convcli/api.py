@@ -613,7 +613,7 @@ def explain(
     >>> output.responses[0].sums[0].products, output.pixel
     (((2, -3),), -1)
     """
-    from convcli.arguments import check_word, fill_value, given_filter
+    from convcli.arguments import check_word, fill_value, given_filter, in_arguments
     from convcli.kernels.given import as_kernel_set
     from convcli.teaching.explain.arithmetic import explain_image
 
@@ -623,8 +623,9 @@ def explain(
     )
     missing = mask, nan, min_valid
     numbers = divisor, bias, combine, range
-    given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
-    return explain_image(given.image, given.filter, given.place(at), activation)
+    with in_arguments():
+        given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
+        return explain_image(given.image, given.filter, given.place(at), activation)
 
 
 @_documented
@@ -676,14 +677,15 @@ def explore(
     >>> page.html[:15]
     '<!doctype html>'
     """
-    from convcli.arguments import fill_value, given_filter
+    from convcli.arguments import fill_value, given_filter, in_arguments
     from convcli.kernels.given import as_filters
     from convcli.teaching.explore.array_page import explore_array
 
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
-    given = given_filter(image, as_filters(kernel), conv, divisor, bias, combine, range)
+    with in_arguments():
+        given = given_filter(image, as_filters(kernel), conv, divisor, bias, combine, range)
     spec, own = kernel if isinstance(kernel, str) else None, given.filter
     return explore_array(
         given.image, given.kernels, spec, own.conv, own.bias, own.range, given.place(at), layers
@@ -767,11 +769,11 @@ def plot(
     >>> figure.get_size_inches().round(2).tolist()
     [13.33, 7.5]
     """
-    from convcli.arguments import fill_value, given_filter
+    from convcli.arguments import fill_value, given_filter, in_arguments
     from convcli.choices import COMBINATIONS
     from convcli.figure_options import FigureOptions
     from convcli.kernels.given import as_kernel_set
-    from convcli.plotting.arguments import checked_figure_options
+    from convcli.plotting.arguments import check_unused, checked_figure_options
 
     listed: Any = {"panels": panels, "titles": titles}
     options = checked_figure_options(
@@ -791,8 +793,14 @@ def plot(
         )
     )
     if kernel is None:
-        if options.overlay:
-            raise UsageError("overlay needs a signal and a kernel; there is one argument")
+        of_results: dict[str, Any] = {
+            "operation": operation, "padding": padding, "border": border, "fill": fill,
+            "stride": stride, "dilation": dilation, "anchor": anchor, "divisor": divisor,
+            "bias": bias, "combine": combine, "range": range, "panels": panels, "titles": titles,
+            "layout": layout, "limits": limits, "overlay": overlay, "mask": mask, "nan": nan,
+            "min_valid": min_valid,
+        }  # fmt: skip
+        check_unused(plot, of_results, "for filtered images; plot(kernel) draws the kernel alone")
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
         drawn: Any = image
@@ -804,10 +812,11 @@ def plot(
     )
     missing = mask, nan, min_valid
     numbers = divisor, bias, combine, range
-    given = given_filter(
-        image, as_kernel_set(kernel), conv, *numbers, rules=COMBINATIONS, missing=missing
-    )
-    return draw_filtered_array(given.image, given.filter, options)
+    with in_arguments():
+        given = given_filter(
+            image, as_kernel_set(kernel), conv, *numbers, rules=COMBINATIONS, missing=missing
+        )
+        return draw_filtered_array(given.image, given.filter, options)
 
 
 @_documented
@@ -866,7 +875,7 @@ def animate(
     >>> animate([[1, 2], [3, 4]], "outline", "outline.gif")  # doctest: +SKIP
     [PosixPath('outline.gif')]
     """
-    from convcli.arguments import fill_value, given_filter
+    from convcli.arguments import fill_value, given_filter, in_arguments
     from convcli.figure_options import FigureOptions
     from convcli.kernels.given import as_kernel_set
     from convcli.plotting.arguments import checked_figure_options
@@ -877,18 +886,19 @@ def animate(
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
-    given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
-    start, end = (None if place is None else given.place(place) for place in (first, last))
-    return write_window(
-        lambda: slide_over(given.image, given.filter),
-        path,
-        first=start,
-        last=end,
-        step=step,
-        fps=fps,
-        options=options,
-        overwrite=overwrite,
-    )
+    with in_arguments():
+        given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
+        start, end = (None if place is None else given.place(place) for place in (first, last))
+        return write_window(
+            lambda: slide_over(given.image, given.filter),
+            path,
+            first=start,
+            last=end,
+            step=step,
+            fps=fps,
+            options=options,
+            overwrite=overwrite,
+        )
 
 
 def learn_kernel(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import NAN_RULES, SIZED_PADDINGS
+from convcli.choices import (
+    BORDERS,
+    CHANNELS,
+    COMBINATIONS,
+    NAN_RULES,
+    PADDINGS,
+    RANGES,
+    SIZED_PADDINGS,
+)
 from convcli.core.combine import COMBINERS
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
@@ -32,7 +41,14 @@ from convcli.core.dtypes import (
 from convcli.core.padding import border_index, pad_array
 from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
-from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
+from convcli.errors import (
+    ConvcliError,
+    GeometryError,
+    ImageError,
+    KernelError,
+    UsageError,
+    short_repr,
+)
 from convcli.geometry import ConvOptions, as_count, as_pair, border_name, conv_geometry, pads_of
 from convcli.images.given import REAL, as_image, file_name
 from convcli.images.image import depth_of, level_of
@@ -46,6 +62,8 @@ if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that hav
     from convcli.kernels.spec import KernelSet
 
 Array = NDArray[Any]
+_VALUES = "|".join({*COMBINATIONS, *RANGES, *PADDINGS, *BORDERS, *CHANNELS})
+_OPTION = re.compile(rf"--(?P<name>[a-z]+(-[a-z]+)*)( (?P<value>{_VALUES})\b(?!-))?")
 # A list that holds only these is a matrix.
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
 
@@ -98,17 +116,37 @@ def read_pixels(
         raise UsageError("x is for signals, such as 'signal:normal'")
     else:
         file = Path(file_of(path) if isinstance(path, str) else path)
-    try:
+    with in_arguments():
         image = read_image(file, name=str(path), options=options)
-    except ImageError as error:
-        problem = re.sub("--([a-z]+)-?([a-z]*)", _argument_name, error.problem)
-        raise ImageError(error.path, problem) from error
     return image.pixels, [note.removesuffix(FRAMES_ADVICE) for note in visible(image.notes)]
 
 
-def _argument_name(option: re.Match[str]) -> str:
-    """Return the name of the argument for an option such as ``--max-pixels``."""
-    return "_".join(filter(None, option.groups()))
+@contextmanager
+def in_arguments() -> Iterator[None]:
+    """Write the options that an error of the block names as arguments.
+
+    >>> with in_arguments():
+    ...     raise UsageError("--combine direction needs --range rescale")
+    Traceback (most recent call last):
+    convcli.errors.UsageError: combine='direction' needs range='rescale'
+    """
+    try:
+        yield
+    except ImageError as error:
+        problem = _OPTION.sub(_as_argument, error.problem)
+        if problem == error.problem:
+            raise
+        raise type(error)(error.path, problem) from error
+    except ConvcliError as error:
+        problem = _OPTION.sub(_as_argument, str(error))
+        if problem == str(error):
+            raise
+        raise type(error)(problem) from error
+
+
+def _as_argument(option: re.Match[str]) -> str:
+    name, value = option["name"].replace("-", "_"), option["value"]
+    return f"{name}='{value}'" if value else name
 
 
 def pad_pixels(pixels: Array, padding: Any, border: Any, fill: float, kernel: Any) -> Array:

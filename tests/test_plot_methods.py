@@ -1,5 +1,6 @@
 """``plot`` of explanations, chains and learned kernels: the figures of the commands."""
 
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -240,6 +241,36 @@ def test_a_narrow_page_is_no_long_column(width):
         assert any(axes.texts for axes in figure.axes)  # the numbers stay
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("operation", "convolve"), ("padding", np.array([1, 2])), ("border", "wrap"), ("fill", 3),
+        ("stride", 2), ("dilation", (2, 2)), ("anchor", "after"), ("divisor", 2), ("bias", 1),
+        ("combine", "sum"), ("range", "raw"), ("panels", ["kernel"]), ("titles", ["one"]),
+        ("layout", "row"), ("limits", (0, 1)), ("overlay", True), ("mask", [[1]]),
+        ("nan", "ignore"), ("min_valid", 0.5),
+    ],
+)  # fmt: skip
+def test_a_kernel_alone_takes_no_argument_of_a_filtered_image(name, value):
+    with pytest.raises(UsageError, match=f"^{name}: for filtered images; plot.kernel. draws"):
+        plot("sobel-x", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (plot, r"^combine='direction' of plain numbers needs range='rescale'$"),
+        (partial(plot, range="raw"), r"^combine='direction' does not support range='raw'; use"),
+        (partial(plot, bias=3), r"^combine='direction' takes no bias"),
+        (lambda *arguments, **more: animate(*arguments, "none.gif", **more),
+         r"^combine='direction' gives a color, and animations show numbers; combine by magnitude"),
+    ],
+)  # fmt: skip
+def test_errors_name_arguments_and_no_options(call, message):
+    with pytest.raises(UsageError, match=message):
+        call(IMAGE / 7, "sobel", combine="direction")
+
+
 def test_what_has_no_meaning_is_refused():
     chain = Chain(LAYERS)
     with pytest.raises(UsageError, match=r"^scale must be one of common, own, not 'each'$"):
@@ -255,7 +286,7 @@ def test_what_has_no_meaning_is_refused():
     result = learn_kernel(IMAGE, BLURRED)
     with pytest.raises(KernelError, match="sobel names 2 kernels, but one is needed"):
         result.plot("sobel")
-    with pytest.raises(UsageError, match=r"^truth gaussian:5 is 5x5, larger.*with size 5,5$"):
+    with pytest.raises(UsageError, match=r"^truth gaussian:5 is 5x5, larger.*of at least 5x5$"):
         result.plot(get_kernel("gaussian:5"))
     with pytest.raises(UsageError, match=r"^truth .* has 2 channels, but"):
         result.plot(np.ones((2, 3, 3)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any, cast
 
 import numpy as np
@@ -56,6 +57,21 @@ def checked_figure_options(given: FigureOptions) -> FigureOptions:
         overlay=as_flag(given.overlay, "overlay"),
         limits=None if ends is None else (ends[0], ends[1]),
     )
+
+
+def check_unused(function: Callable[..., Any], given: Mapping[str, Any], reason: str) -> None:
+    """Raise UsageError if an argument that would be ignored is not the function's default.
+
+    Args:
+        function: what was called.
+        given: these arguments by name.
+        reason: follows the name of the first that is not its default.
+    """
+    parameters = signature(function).parameters
+    for name, value in given.items():
+        is_plain = value is None or isinstance(value, str | int | float)
+        if not is_plain or value != parameters[name].default:
+            raise UsageError(f"{name}: {reason}")
 
 
 def check_choice(word: Any, known: Sequence[str], name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from convcli.errors import UsageError
 from convcli.plotting.axes import DrawnImage, write_numbers
 from convcli.plotting.labels import line_count, text_width, wrap
 from convcli.plotting.save import NotebookFigure
@@ -33,6 +35,8 @@ NO_ROOM_FOR_NUMBERS = "numbers that do not fit"  # in the line on what is left o
 _SCALED_UP = 4.0  # how much larger than planned images become to fill a page
 # A page is no higher than this share of its largest width, if its images are at least so large.
 _TALLEST, _SCALED_DOWN = 1.4, 0.5
+_HIGHEST = 56.0  # inches; a page of any theme
+_MOST_PIXELS = 100_000_000  # of a page: drawing takes ten bytes for each
 
 
 class Part(NamedTuple):
@@ -187,7 +191,7 @@ def compose(
     if not fills:
         width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
         narrow = _top_text(heading, _joined(facts, lack), width), _bottom_text(footer, width)
-        if _height(lines, *narrow) > look.height:  # with more lines of text than were planned
+        if _height(lines, *narrow) > _highest():  # with more lines of text than were planned
             width = look.width
     top_text = _top_text(heading, _joined(facts, lack), width)
     bottom_text = _bottom_text(footer, width)
@@ -197,6 +201,7 @@ def compose(
         math.ceil(side * options.dpi / multiple - 1e-6) * multiple / options.dpi
         for side in (width, height)
     ]
+    _check_pixels(size[0], size[1])
     figure = NotebookFigure(figsize=(size[0], size[1]), dpi=options.dpi)
     top = _write_top(figure, top_text) + max(height - needed, 0) / 2
     drawn: list[DrawnImage] = []
@@ -214,6 +219,17 @@ def compose(
             simpler=simpler, least=least, left_out=left_out, multiple=multiple,
         )  # fmt: skip
     return figure
+
+
+def _check_pixels(width: float, height: float) -> None:
+    """Refuse a page that would take more memory than a figure is worth."""
+    dpi = figure_options().dpi
+    across, down = round(width * dpi), round(height * dpi)
+    if across * down > _MOST_PIXELS:
+        raise UsageError(
+            f"the figure would have {across:,}x{down:,} pixels, above the limit of "
+            f"{_MOST_PIXELS:,}; lower its dpi or width, or choose another theme"
+        )
 
 
 def in_lines(parts: Sequence[Part]) -> list[list[Part]]:
@@ -258,7 +274,7 @@ class _Sheet(NamedTuple):
         lines, _ = _wrapped(rows)
         above = _top_text(self.heading, _joined(self.facts, lack), look.width)
         needed = _height(lines, above, _bottom_text(self.footer, look.width))
-        return _is_narrow(rows) and needed <= min(look.height, height) + 1e-9
+        return _is_narrow(rows) and needed <= min(_highest(), height) + 1e-9
 
     def limits(self, plan: Plan, lack: str) -> tuple[float, Callable[[Rows], bool]]:
         """Return the largest scale of a plan, and a test of its rows.
@@ -295,12 +311,22 @@ def _fitting(
     if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
         single = [Simpler(partial(_one_below_the_other, plan), left_out, note)]
         return _fitting(single, sheet, "parts", least, by_part=by_part)
-    count = kept = _count(best, by_part=by_part)
-    while len(best) > 1 and not sheet.fits(best, lack):
-        best = best[:-1]
-        kept = _count(best, by_part=by_part)
-        lack = _lack_text([*left_out, f"{count - kept} of {count} {unit}"], note)
-    return best, lack
+    if len(best) < 2 or sheet.fits(best, lack):
+        return best, lack
+    count = _count(best, by_part=by_part)
+
+    def lack_of(rows: int) -> str:
+        missing = count - _count(best[:rows], by_part=by_part)
+        return _lack_text([*left_out, f"{missing} of {count} {unit}"], note)
+
+    numbers = range(2, len(best))
+    kept = 1 + bisect_left(numbers, True, key=lambda n: not sheet.fits(best[:n], lack_of(n)))
+    return best[:kept], lack_of(kept)
+
+
+def _highest() -> float:
+    """Return the height of a page at most."""
+    return min(theme().height, _HIGHEST)
 
 
 def _largest(plan: Plan, low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:

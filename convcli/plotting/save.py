@@ -1,5 +1,6 @@
 """Write figures to files, and show them in windows."""
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _WINDOW_PIXELS, _WINDOW_DPI = (1600, 900), 100  # at most
+_LONGEST_SIDES = {"webp": 16_383, "jpg": 65_500, "jpeg": 65_500}  # pixels
 _JPEG_QUALITY = 95  # below, letters have visible artifacts
 
 
@@ -50,11 +52,23 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
         ImageError: the target exists and ``overwrite`` is false, or it cannot be written.
     """
     file_format = check_suffix(target)
+    _check_sides(figure, target, file_format)
     options: dict[str, Any] = {"metadata": METADATA.get(file_format)}
     if file_format in ("jpg", "jpeg"):
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
     with atomic_write(target, overwrite=overwrite) as file, style_context():
         figure.savefig(file, format=file_format, **options)
+
+
+def _check_sides(figure: Figure, target: Path, file_format: str) -> None:
+    """Refuse a figure that is longer than its format allows."""
+    most = _LONGEST_SIDES.get(file_format, math.inf)
+    across, down = (round(side * figure.dpi) for side in figure.get_size_inches())
+    if max(across, down) > most:
+        raise UsageError(
+            f"{shown(target)}: the figure has {across:,}x{down:,} pixels, and a file of this "
+            f"format at most {most:,} on a side; use .png, or lower its dpi or width"
+        )
 
 
 class NotebookFigure(Figure):

@@ -1,3 +1,4 @@
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
 from convcli.plotting.contact_sheet import draw_results, draw_sheet, input_tile, result_tile
+from convcli.plotting.filter_figure import draw_filtering
 from convcli.plotting.heatmap import kernel_heatmaps
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.sheet_tile import Corner, SheetTile
@@ -226,6 +228,35 @@ def test_a_full_slide_leaves_out_captions_before_tiles():
     assert "a long caption" not in said(figure)
     assert "left out: tick labels, sizes and extremes" in said(figure)
     assert not any(len(axes.get_xticks()) for axes in shown(figure))
+
+
+@pytest.mark.slow
+def test_many_matrices_lose_their_numbers_before_the_page_becomes_a_tower():
+    """With numbers of six letters, no two tiles of 16x16 stand side by side."""
+    figure = draw_sheet(tiles(RNG.normal(size=(16, 16)).round(2) - 10, 40))
+    width, height = figure.get_size_inches()
+    assert height < 1.5 * width
+    assert len(shown(figure)) == 40
+    assert not any(axes.texts for axes in shown(figure))
+    assert "left out: numbers that do not fit" in said(figure)
+
+
+@pytest.mark.slow
+def test_a_page_has_an_end_and_says_what_lies_beyond_it():
+    filters = [Filter(f"k{n}", read_spec("outline").kernels) for n in range(60)]
+    image = ImageData(GRAY, 8)
+    results = [(each, filter_image(image, each, 8)) for each in filters[:1]] * 60
+    figure = draw_filtering(image, results)
+    assert figure.get_figheight() <= 56
+    drawn = sum(len(axes.images) for axes in figure.axes if axes.images) // 3
+    [missing, count] = re.search(r"left out: (\d+) of (\d+) results", said(figure)).groups()
+    assert int(missing) == int(count) - drawn == 60 - drawn > 0
+
+
+def test_a_page_of_too_many_pixels_is_refused_before_it_is_drawn():
+    options = FigureOptions(width=60, dpi=1200)
+    with pytest.raises(UsageError, match=r"^the figure would have 72,000x\d\d,\d{3} pixels, above"):
+        draw_sheet(tiles(GRAY, 4, 255), options=options)
 
 
 def test_a_small_grid_has_its_numbers():

@@ -178,7 +178,7 @@ def test_colors_and_kernels_across_the_signal():
 def test_images_cannot_be_overlaid():
     with pytest.raises(UsageError, match="overlay draws signals, of one row or one column"):
         plot(np.eye(5), "blur", overlay=True)
-    with pytest.raises(UsageError, match="overlay needs a signal and a kernel"):
+    with pytest.raises(UsageError, match="overlay: for filtered images"):
         plot("blur", overlay=True)
     with pytest.raises(UsageError, match="layout arranges images"):
         plot(STEP, "1 2 1", overlay=True, layout="grid")

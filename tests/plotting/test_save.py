@@ -79,6 +79,13 @@ def test_a_png_has_150_pixels_to_the_inch(tmp_path):
     assert image.size == (round(width * 150), round(height * 150))
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".jpg"])
+def test_a_figure_longer_than_its_format_allows_is_refused_in_words(suffix, tmp_path):
+    with pytest.raises(UsageError, match=r"the figure has 150x75,000 pixels.*use \.png"):
+        save_figure(Figure(figsize=(1, 500), dpi=150), tmp_path / f"k{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_the_users_settings_change_neither_the_bytes_nor_stderr(tmp_path):
     here = tmp_path / "here.png"

@@ -113,6 +113,11 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     kernels, combine = image_filter.kernels, image_filter.combine
     if len(kernels) > 1 and combine is None:
         raise UsageError(f"{image_filter.label} is a bank of {len(kernels)} kernels: combine them")
+    if combine == "direction":
+        raise UsageError(
+            "--combine direction gives a color, and animations show numbers; combine by magnitude, "
+            "or animate one of the kernels"
+        )
     image_filter = image_filter._replace(alpha="drop", counted=False)
     raw = image_filter._replace(range="raw")
     depth = None if image_filter.range == "raw" else image.depth

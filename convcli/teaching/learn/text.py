@@ -49,7 +49,7 @@ class Truth(NamedTuple):
         if rows > most_rows or columns > most_columns:
             raise UsageError(
                 f"truth {kernel.name} is {size_text(kernel.shape)}, larger than the learned "
-                f"kernel; learn with size {rows},{columns}"
+                f"kernel; learn one of at least {size_text(kernel.shape)}"
             )
         own = [*kernel.weights.shape[:-2]]
         if own != channels:

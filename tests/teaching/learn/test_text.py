@@ -114,7 +114,7 @@ def test_a_truth_stands_beside_and_its_difference_is_printed():
     [
         (
             Kernel(np.ones((5, 3))),
-            "3x5, larger than the learned kernel; learn with size 5,3",
+            "3x5, larger than the learned kernel; learn one of at least 3x5",
         ),
         (Kernel(np.ones((2, 3, 3))), "has 2 channels, but the learned kernel has none"),
     ],
