@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 WIDTH = 80  # columns of a terminal
 GAP = "   "  # between tables side by side
-_MIN_SHRUNK = 8  # letters that a shortened column keeps
+_MIN_SHRUNK = 8  # letters that such a column keeps
 
 Paint = Callable[[str, str], str]  # (role, text) -> the text in the color of its role
 
@@ -17,11 +17,11 @@ def unpainted(_role: str, text: str) -> str:
     return text
 
 
-def wrapped(words: Iterable[str], indent: str = "") -> list[str]:
+def wrapped(words: Iterable[str], indent: str = "", width: int = WIDTH) -> list[str]:
     """Fill lines of at most 80 columns with words, each line after the same indent."""
     lines: list[str] = []
     for word in words:
-        if lines and len(lines[-1]) + 1 + len(word) <= WIDTH:
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
             lines[-1] += f" {word}"
         else:
             lines.append(indent + word)
@@ -40,7 +40,8 @@ def table_lines(
     Args:
         rows: the cells, with the headings as the first row; all rows have the same length.
         left: the columns to align on the left; the others are aligned on the right.
-        shrink: the column to shorten ("convolutio...") where the table is wider than 80 columns.
+        shrink: the column whose cells continue on more lines where the table is wider than 80
+            columns; a word that is too long is shortened ("convolutio...").
         gap: what separates the columns.
 
     >>> table_lines([("layer", "output"), ("conv", "30x30"), ("relu", "8x8")], left=[0])
@@ -50,18 +51,26 @@ def table_lines(
     if shrink is not None:
         excess = sum(widths) + len(gap) * (len(widths) - 1) - WIDTH
         widths[shrink] = min(widths[shrink], max(_MIN_SHRUNK, widths[shrink] - excess))
+        rows = [line for row in rows for line in _wrapped_row(row, shrink, widths[shrink])]
     lines = []
     for row in rows:
-        cells = [
-            cell if len(cell) <= width else cell[: width - 3] + "..."
-            for cell, width in zip(row, widths, strict=True)
-        ]
         aligned = (
             cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         lines.append(gap.join(aligned).rstrip())
     return lines
+
+
+def _wrapped_row(row: Sequence[str], column: int, width: int) -> Iterator[list[str]]:
+    """Yield a row of a table, and rows that continue the text of one of its cells."""
+    words = [
+        word if len(word) <= width else word[: width - 3] + "..." for word in row[column].split(" ")
+    ]
+    first, *more = wrapped(words, width=width)
+    yield [*row[:column], first, *row[column + 1 :]]
+    for text in more:
+        yield [text if place == column else "" for place in range(len(row))]
 
 
 class Cell(NamedTuple):

@@ -11,6 +11,12 @@ def test_columns_are_aligned_and_no_line_ends_in_a_space():
     assert table_lines(rows, left=[1], gap=" ")[1] == "1 conv   30x30"
 
 
+def test_a_column_is_wrapped_to_fit_80_columns():
+    rows = [("layer", "output"), ("maxpool 3x3 stride 2", "4" * 60), ("relu", "3")]
+    lines = table_lines(rows, left=[0], shrink=0)
+    assert lines[1:] == ["maxpool 3x3 stride  " + "4" * 60, "2", f"relu{'3':>76}"]
+
+
 def test_a_column_is_shortened_to_fit_80_columns_but_keeps_8_letters():
     rows = [("layer", "output"), ("x" * 100, "30x30")]
     assert table_lines(rows, left=[0], shrink=0)[1] == "x" * 69 + "...   30x30"
