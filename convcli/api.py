@@ -28,6 +28,7 @@ from convcli.choices import (
     AnchorRule,
     AnyBorder,
     AnyMethod,
+    ChannelOrder,
     Channels,
     Combine,
     Layout,
@@ -391,7 +392,7 @@ def pool(
     return cast("NDArray[Any]", pooled[0]) if signal else pooled
 
 
-def get_kernel(spec: str, *, x: SampledAt = None) -> Kernel:
+def get_kernel(spec: str, *, x: SampledAt = None, channel_order: ChannelOrder = "rgb") -> Kernel:
     """Return the kernel that a SPEC describes.
 
     Args:
@@ -399,6 +400,8 @@ def get_kernel(spec: str, *, x: SampledAt = None) -> Kernel:
             (``sobel-x@45``), a matrix (``0 -1 0; -1 5 -1; 0 -1 0``), a file (``k.txt``), a layer
             of a network (``net.npz:conv1``) or a signal (``signal:normal,sd=2``).
         x: where a signal is sampled: (start, stop, count); by default 1,001 times from -10 to 10.
+        channel_order: ``"bgr"`` if the three channels of the kernel are blue, green and red, as in
+            models of Caffe; they are turned to red, green and blue, the order of images.
 
     Returns:
         The kernel. Its ``source`` names the paper, book or library it comes from.
@@ -412,7 +415,7 @@ def get_kernel(spec: str, *, x: SampledAt = None) -> Kernel:
     >>> get_kernel("signal:triangle", x=(-1, 1, 5)).matrix.tolist()
     [[0.0, 0.5, 1.0, 0.5, 0.0]]
     """
-    kernel_set = get_filter(spec, x=x)
+    kernel_set = get_filter(spec, x=x, channel_order=channel_order)
     if len(kernel_set.kernels) > 1:
         names = ", ".join(kernel.name for kernel in kernel_set.kernels[:8])
         more = ", ..." if len(kernel_set.kernels) > 8 else ""
@@ -423,12 +426,13 @@ def get_kernel(spec: str, *, x: SampledAt = None) -> Kernel:
     return kernel_set.kernels[0]
 
 
-def get_filter(spec: str, *, x: SampledAt = None) -> KernelSet:
+def get_filter(spec: str, *, x: SampledAt = None, channel_order: ChannelOrder = "rgb") -> KernelSet:
     """Return the kernels that a SPEC describes, one or several, and how their maps combine.
 
     Args:
         spec: as for :func:`get_kernel`, or the name of a family, such as ``sobel``.
         x: as for :func:`get_kernel`.
+        channel_order: as for :func:`get_kernel`.
 
     Returns:
         A :class:`KernelSet`. Its ``kernels`` are a tuple, and ``combine`` is ``magnitude`` for a
@@ -443,15 +447,16 @@ def get_filter(spec: str, *, x: SampledAt = None) -> KernelSet:
     >>> [kernel.name for kernel in sobel.kernels], sobel.combine
     (['sobel-x', 'sobel-y'], 'magnitude')
     """
-    from convcli.arguments import as_range
-    from convcli.kernels.spec import read_spec
+    from convcli.arguments import as_range, check_word
+    from convcli.kernels.spec import read_specs
 
+    check_word(channel_order, "channel_order")
     if not isinstance(spec, str):
         raise KernelError(
             f"spec must be text such as 'sobel-x', not {type_name(spec)}; "
             "Kernel(matrix) makes a kernel from an array"
         )
-    kernels = read_spec(spec, x=as_range(x))
+    [kernels] = read_specs([spec], x=as_range(x), channel_order=channel_order)
     if x is not None and kernels.kernels[0].axis is None:
         raise UsageError("x is for signals, such as 'signal:normal'")
     return kernels

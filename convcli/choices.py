@@ -16,6 +16,7 @@ AnyMethod = Method | Literal["im2col"]
 Combine = Literal["magnitude", "max", "sum", "mean", "direction"]
 Range = Literal["clip", "abs", "offset", "rescale", "percentile", "raw"]
 NanRule = Literal["propagate", "ignore"]
+ChannelOrder = Literal["rgb", "bgr"]
 Channels = Literal["auto", "gray", "rgb", "r", "g", "b"]
 Alpha = Literal["keep", "premultiply", "drop"]
 Frames = Literal["first", "all"]
@@ -50,6 +51,7 @@ Library = Literal[
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 NAN_RULES: tuple[NanRule, ...] = get_args(NanRule)
 PADDINGS: tuple[PaddingRule, ...] = get_args(PaddingRule)
 SIZED_PADDINGS: tuple[PaddingRule, ...] = ("same", "valid", "full")  # of different sizes

@@ -224,15 +224,16 @@ def _page_kernels(kernel_args: KernelArgs, sets: list[KernelSet]) -> list[PageKe
     elif kernel_args.divisor is not None:
         scaling = ("--divisor", f"{kernel_args.divisor:g}")
     scaling += ("--density",) * kernel_args.density
+    order = ("--channel-order", "bgr") if kernel_args.channel_order == "bgr" else ()
     specs = kernel_args.kernel
     if kernel_args.combine is None:
         return [
-            PageKernel(kernel_set, ("-k", spec), scaling)
+            PageKernel(kernel_set, ("-k", spec, *order), scaling)
             for kernel_set, spec in zip(sets, specs, strict=True)
         ]
     [combined] = group_kernels(sets, kernel_args.combine)
     words = [word for spec in specs for word in ("-k", spec)]
-    return [PageKernel(combined, (*words, "--combine", kernel_args.combine), scaling)]
+    return [PageKernel(combined, (*words, *order, "--combine", kernel_args.combine), scaling)]
 
 
 def _reduced(image: ImageData, max_side: int) -> ImageData:

@@ -8,8 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.choices import ALPHAS, COMBINATIONS, METHOD_SYNONYMS, METHODS, PERCENTILES
+from convcli.choices import (
+    ALPHAS,
+    COMBINATIONS,
+    METHOD_SYNONYMS,
+    METHODS,
+    PERCENTILES,
+    ChannelOrder,
+)
 from convcli.cli.options import (
+    CHANNEL_ORDER,
     DENSITY,
     MARK,
     PERCENTILE,
@@ -50,6 +58,7 @@ class KernelArgs(NamedTuple):
     threads: int | None = None
     mark: str | None = None
     x: SampleRange | None = None
+    channel_order: ChannelOrder = "rgb"
 
     @property
     def reads_stdin(self) -> bool:
@@ -73,6 +82,7 @@ class KernelArgs(NamedTuple):
             divisor=self.divisor,
             x=self.x,
             density=self.density,
+            channel_order=self.channel_order,
         )
 
     def sampled(
@@ -267,6 +277,7 @@ _SCALING = (
         rare=True,
         help="Divide by D instead of the kernel's own divisor.",
     ),
+    CHANNEL_ORDER,
 )
 _VALUES = (
     RANGE,

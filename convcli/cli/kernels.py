@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convcli.choices import ChannelOrder
 from convcli.cli.command import Group
 from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.options import (
+    CHANNEL_ORDER,
     DIGITS,
     MAX_MEMORY,
     OVERWRITE,
@@ -158,6 +160,7 @@ def list_kernels(
 )
 @click.argument("spec", type=KernelSpecType())
 @kernel_option("--weights", is_flag=True, help="Divide: 0.0625 in place of 1 and the divisor 16.")
+@CHANNEL_ORDER
 @message_option("--json", is_flag=True, help="Print JSON, which -k can read.")
 @output_file_option(
     metavar="FILE|-",
@@ -174,6 +177,7 @@ def show_kernel(
     spec: str,
     x: SampleRange | None,
     weights: bool,
+    channel_order: ChannelOrder,
     json: bool,
     output: str | None,
     plot: str | None,
@@ -190,7 +194,7 @@ def show_kernel(
     counter-clockwise. With -o or --plot, write the files
     and print their names instead; with --show, open a window instead.
     """
-    from convcli.kernels.spec import find_computed, only_kernel, read_spec
+    from convcli.kernels.spec import find_computed, only_kernel, read_specs
     from convcli.teaching.kernels.text import set_json, set_text
 
     if json and output is not None:
@@ -206,7 +210,8 @@ def show_kernel(
         printing, drawing = "--json" if json else "-o -", "--plot" if plot else "--show"
         raise UsageError(f"{printing} prints, and {drawing} draws; choose one")
     check_outputs(output, plot, overwrite=overwrite)
-    kernel_set = read_spec(spec, getattr(sys.stdin, "buffer", None), x)
+    stdin = getattr(sys.stdin, "buffer", None)
+    [kernel_set] = read_specs([spec], stdin, x=x, channel_order=channel_order)
     if x is not None and kernel_set.kernels[0].axis is None:
         raise UsageError("--x is for signals, such as signal:normal")
     if weights:

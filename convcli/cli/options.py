@@ -17,6 +17,7 @@ from convcli.batch.options import DEFAULT_MEMORY
 from convcli.choices import (
     BORDER_SYNONYMS,
     BORDERS,
+    CHANNEL_ORDERS,
     CHANNELS,
     COMPRESSIONS,
     FRAMES,
@@ -303,6 +304,14 @@ DENSITY = kernel_option(
     is_flag=True,
     rare=True,
     help="Multiply the sums by the step of --x, as an integral does.",
+)
+
+CHANNEL_ORDER = kernel_option(
+    "--channel-order",
+    type=WordType(CHANNEL_ORDERS),
+    default="rgb",
+    rare=True,
+    help="Channels of the kernel (Caffe: bgr).",
 )
 
 MARK = message_option(

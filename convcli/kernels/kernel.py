@@ -312,6 +312,21 @@ class Kernel:
     def _flipped_axis(self) -> SampleAxis | None:
         return self.axis and self.axis.flipped(max(self.shape))
 
+    def reversed_channels(self) -> Kernel:
+        """Return a kernel over blue, green and red as one over red, green and blue.
+
+        Raises:
+            KernelError: the kernel is not over three channels.
+
+        >>> Kernel([[[1]], [[2]], [[3]]]).reversed_channels().matrix.ravel().tolist()
+        [3, 2, 1]
+        """
+        if self.matrix.ndim < 3 or self.matrix.shape[-3] != 3:
+            raise KernelError(
+                f"{self.name}: only kernels over three channels have an order of channels"
+            )
+        return self._replace(matrix=self.matrix[..., ::-1, :, :])
+
     def rotated(self, angle: float) -> Kernel:
         """Return the kernel rotated counter-clockwise, without interpolation.
 

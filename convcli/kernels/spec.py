@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
+from convcli.choices import CHANNEL_ORDERS, ChannelOrder
 from convcli.core.dtypes import int_if_whole
-from convcli.errors import KernelError, UsageError, count_text, prefix_errors, quoted
+from convcli.errors import (
+    KernelError,
+    UsageError,
+    count_text,
+    prefix_errors,
+    quoted,
+    short_repr,
+)
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.data.signals import SIGNALS
 from convcli.kernels.entries import ComputedKernel, FixedKernel, KernelFamily, Signal
@@ -156,6 +164,7 @@ def read_specs(
     divisor: float | None = None,
     x: SampleRange | None = None,
     density: bool = False,
+    channel_order: ChannelOrder = "rgb",
 ) -> list[KernelSet]:
     """Read several SPECs.
 
@@ -167,20 +176,27 @@ def read_specs(
         x: where signals are sampled; None for the default range.
         density: multiply the sums by the step of ``x``, as an integral does. The step divides the
             divisor: 50 is exact where 0.02 is not.
+        channel_order: of the kernels; ``bgr`` is turned to ``rgb``, the order of images.
 
     Raises:
-        KernelError: a SPEC names no kernel.
-        UsageError: ``normalize`` and one of ``divisor`` and ``density`` are given.
+        KernelError: a SPEC names no kernel, or ``bgr`` one that is not over three channels.
+        UsageError: ``normalize`` and one of ``divisor`` and ``density`` are given, or there is no
+            such order of channels.
     """
     if normalize and (divisor is not None or density):
         other = "--density" if divisor is None else "--divisor"
         raise UsageError(f"--normalize and {other} contradict each other; use one of them")
+    if channel_order not in CHANNEL_ORDERS:
+        words = " or ".join(CHANNEL_ORDERS)
+        raise UsageError(f"channel_order must be {words}, not {short_repr(channel_order)}")
     step: Fraction | None = None
     if density:
         where = x or default_range()
         step = where.axis(where.samples).step
 
     def divided(kernel: Kernel) -> Kernel:
+        if channel_order == "bgr":
+            kernel = kernel.reversed_channels()
         if normalize:
             return kernel.normalized()
         if divisor is not None:

@@ -1,11 +1,12 @@
 """Weights of a network's layers as kernels of commands."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
-from convcli import cross_correlate, get_filter
+from convcli import UsageError, cross_correlate, get_filter, get_kernel
 
 
 @pytest.fixture
@@ -41,6 +42,46 @@ def test_apply_draws_the_maps_in_a_grid_and_names_files_by_the_layer(net, apply,
     assert load("maps.png").ndim == 3
     ran = apply("-k", "net.npz:c1/W", "photo.png", "--range", "rescale")
     assert ran.names == [f"photo_net-c1-W-{n}.png" for n in range(1, 5)]
+
+
+def test_channels_in_the_order_of_caffe_are_turned(net, apply, convcli, photo):
+    expected = cross_correlate(photo, net[:, ::-1], padding="same")
+    options = ["--range", "raw", "--channel-order", "bgr"]
+    for spec in ("net.npz", "bank.npy"):
+        ran = apply("-k", spec, "photo.png", *options, "--stack", f"{spec}.maps.npy")
+        assert ran.code == 0, ran
+        np.testing.assert_array_equal(np.load(f"{spec}.maps.npy"), expected)
+    chain = "chain", "photo.png", "conv", "-k", "net.npz"
+    assert convcli(*chain, "--channel-order", "bgr", "-o", "maps.npy").code == 0
+    np.testing.assert_array_equal(np.load("maps.npy"), expected)
+    shown = convcli("kernels", "show", "net.npz", "--channel-order", "bgr", "--json").out
+    assert json.loads(shown)["kernels"][1]["matrix"] == net[1, ::-1].astype(float).tolist()
+    turned = get_filter("net.npz", channel_order="bgr")
+    np.testing.assert_array_equal(cross_correlate(photo, turned), expected)
+    options = ["--filter", "2", "--at", "3,4", "--channel-order", "bgr", "--json"]
+    ran = convcli("explain", "-k", "net.npz", *options, "photo.png")
+    value = json.loads(ran.out)["outputs"][0]["value"]
+    np.testing.assert_allclose(value, expected[3, 4, 1], atol=0.01)
+
+
+def test_an_order_of_channels_needs_three(net, apply, convcli, photo):
+    for spec in ("net.npz:k", "net.npz:c2/W", "blur"):
+        ran = apply("-k", spec, "photo.png", "--channel-order", "bgr", "-o", "out.png")
+        ran.fails(2, "only kernels over three channels have an order of channels")
+    with pytest.raises(UsageError, match="channel_order must be rgb or bgr, not 'rbg'"):
+        get_filter("net.npz", channel_order="rbg")
+    with pytest.raises(UsageError, match="channel_order must be a word, not 3"):
+        get_kernel("net.npz:k", channel_order=3)
+    page = "explore", "-k", "blur", "photo.png", "-o", "page.html"
+    ran = convcli(*page, "--layer", "conv -k net.npz --channel-order bgr")
+    ran.fails(2, "a page has no --channel-order; leave it out")
+
+
+def test_the_command_of_a_page_has_the_order_of_channels(net, convcli, photo, here):
+    page = "explore", "-k", "net.npz", "photo.png", "-o", "page.html"
+    assert convcli(*page, "--channel-order", "bgr").code == 0
+    text = (here / "page.html").read_text()
+    assert re.search(r'"-k",\s*"net.npz",\s*"--channel-order",\s*"bgr"', text)
 
 
 def test_verbose_names_the_options_of_the_network(net, apply, photo):

@@ -19,6 +19,7 @@ from convcli.choices import (
     ANCHORS,
     BORDER_SYNONYMS,
     BORDERS,
+    CHANNEL_ORDERS,
     COMBINATIONS,
     METHOD_SYNONYMS,
     METHODS,
@@ -26,6 +27,7 @@ from convcli.choices import (
     PADDINGS,
     POOLINGS,
     UPSAMPLINGS,
+    ChannelOrder,
 )
 from convcli.errors import UsageError, prefix_errors, short_repr
 from convcli.geometry import ConvOptions, fill_value, parse_anchor, parse_padding, parse_pair
@@ -417,6 +419,7 @@ def _build_conv(
     groups: int,
     method: str,
     threads: int | None,
+    channel_order: ChannelOrder = "rgb",
     stdin: BinaryIO | None = None,
     x: SampleRange | None = None,
     **options: Any,
@@ -428,7 +431,9 @@ def _build_conv(
     from convcli.layers.conv import Conv
 
     conv = ConvOptions(fill=fill_value(fill, options["border"]), **options)
-    sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor, x=x)
+    sets = read_specs(
+        kernel, stdin, normalize=normalize, divisor=divisor, x=x, channel_order=channel_order
+    )
     combined = tuple(group_kernels(sets, combine))
     if method != "auto":
         for group in combined:
@@ -508,6 +513,10 @@ _CONV_OPTIONS = (
     OptionSyntax(
         "--divisor", "Divide by D instead of the kernel's own divisor.",
         ValueSyntax("D", _parse_finite), group="Kernel",
+    ),
+    OptionSyntax(
+        "--channel-order", "Channels of the kernel (Caffe: bgr).",
+        _words(CHANNEL_ORDERS), "rgb", "Kernel",
     ),
     OptionSyntax(
         "--bias", "Add B to every map, or one number to each map from a file or MODEL:NAME.",

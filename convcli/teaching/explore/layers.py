@@ -23,6 +23,7 @@ NAMES = (
     "conv", "relu", "leaky-relu", "sigmoid", "tanh", "abs", "softmax", "maxpool", "minpool",
     "avgpool", "globalpool", "channelpool", "flatten", "normalize",
 )  # fmt: skip
+_REFUSED = {"groups": 1, "method": "auto", "threads": None, "channel_order": "rgb"}
 
 
 class PageLayers(NamedTuple):
@@ -57,9 +58,10 @@ def parse_page_layers(texts: str | Iterable[str], first: int = FIRST) -> list[La
             known = ", ".join(NAMES)
             raise UsageError(f"layer {layer.number}: a page has no {name}; it has {known}")
         with prefix_errors(f"layer {layer.number} ({name})"):
-            for option, usual in (("groups", 1), ("method", "auto"), ("threads", None)):
+            for option, usual in _REFUSED.items():
                 if layer.values.get(option, usual) != usual:
-                    raise UsageError(f"a page has no --{option}; leave it out")
+                    name = option.replace("_", "-")
+                    raise UsageError(f"a page has no --{name}; leave it out")
             if isinstance(layer.values.get("bias"), str):
                 raise UsageError("a page takes one number as --bias, not a file")
             fill = layer.values.get("fill")
