@@ -358,6 +358,7 @@ def image_part(
     pads: Pads | None = None,
     ticks: bool = True,
     numbers: bool = True,
+    meaning: bool = True,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to an image as a part of a page, with ticks and color bar.
 
@@ -377,10 +378,12 @@ def image_part(
             numbered as without it.
         ticks: whether rows and columns are numbered.
         numbers: whether the values of a small matrix are written.
+        meaning: whether the caption says what colors mean that no bar explains, and which values
+            are beyond them.
     """
     low_high = common_range([panel]) if ends is None else ends
-    lines = [caption, color_note(panel, low_high), beyond_note(panel, low_high)]
-    lines += number_notes([panel])
+    colors = [color_note(panel, low_high), beyond_note(panel, low_high)]
+    lines = [caption, *colors * meaning, *number_notes([panel])]
     notes = "\n".join(filter(None, lines))
 
     def part(scale: float) -> Part:

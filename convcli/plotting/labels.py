@@ -45,6 +45,7 @@ def line_count(text: str) -> int:
     return 1 + text.count("\n")
 
 
+@lru_cache(maxsize=4096)
 def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str:
     r"""Break a text into lines no wider than ``inches``.
 

@@ -405,6 +405,7 @@ class _Page:
             pads=pads,
             ticks=detail.ticks,
             numbers=has_numbers,
+            meaning=detail.bars or not figure_options().bars,
         )
         if marks is None:
             return _map_at(part, numbers=has_numbers)
