@@ -150,7 +150,6 @@ def animate(
         frame_rate,
         slide_over,
     )
-    from convcli.teaching.chain.maps import check_slides
 
     source = one_input(source, matrix)
     check_figure_options(figure, is_drawn=True, advice="-o")
@@ -166,7 +165,6 @@ def animate(
             layer_args, source, matrix, reading, check_memory, density=kernel_args.density
         )
         with prefix_errors(name):
-            check_slides(stages)
             check_memory(image.pixels.nbytes + layer_bytes(image, stages))
             number, texts = layer_args.map_number or 1, layer_args.texts
             window = slide_layer(image, stages, number, texts=texts)

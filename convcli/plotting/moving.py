@@ -27,7 +27,7 @@ from convcli.plotting.window_marks import (
     CELL_PIXELS,
     PAD_COLOR,
     PAD_HATCH,
-    BoxMark,
+    BoxMarks,
     Corners,
     WindowMarks,
 )
@@ -222,17 +222,17 @@ class FieldMagnifier(MovingPart):
         super().__init__(drawn, pixels, Pads(0, 0, 0, 0), self._mark)
 
     def _mark(self, axes: Axes) -> Sequence[Artist]:
-        self._box = BoxMark(axes)
+        self._box = BoxMarks(axes)
         return self._box.artists
 
-    def move(self, corners: Corners | None) -> None:
-        """Show the surroundings of a box of cells, left, top, right and bottom; None for no box."""
-        left, top, right, bottom = corners or (0, 0, 0, 0)
+    def move(self, boxes: Sequence[Corners]) -> None:
+        """Show the surroundings of a box of cells, left, top, right and bottom; or of none."""
+        left, top, right, bottom = boxes[0] if boxes else (0, 0, 0, 0)
         (rows, columns), (height, width) = self._shape, self._padded.shape[:2]
         x = min(max(int(left + right - columns) // 2, 0), width - columns)
         y = min(max(int(top + bottom - rows) // 2, 0), height - rows)
         self._show(y, x)
-        self._box.move(corners and (left - x, top - y, right - x, bottom - y))
+        self._box.move([(left - x, top - y, right - x, bottom - y)] * bool(boxes))
 
 
 def region_of(geometry: Geometry, pads: Pads, at: Pair, shape: Pair, padded: Pair) -> Pair:

@@ -89,12 +89,12 @@ class WindowMarks:
         ]
 
 
-class BoxMark:
-    """The outline of a box that moves.
+class BoxMarks:
+    """The outlines of boxes that move.
 
     Args:
         axes: of an image.
-        pixels: the least side of the outline, in pixels of the page.
+        pixels: the least side of an outline, in pixels of the page.
 
     Attributes:
         artists: what moves.
@@ -104,12 +104,12 @@ class BoxMark:
         self._axes, self._pixels = axes, pixels
         self.artists: list[Line2D] = [_outline(axes, _WINDOW_POINTS, path_effects=_HALO)]
 
-    def move(self, corners: Corners | None) -> None:
-        """Outline cells ``left`` to ``right``, and ``top`` to ``bottom``; None to hide it."""
-        edges: list[Corners] = []
-        if corners is not None:
-            left, top, right, bottom = (corner - 0.5 for corner in corners)
-            edges = [_enlarged(self._axes, (left, top, right, bottom), self._pixels)]
+    def move(self, boxes: Sequence[Corners]) -> None:
+        """Outline the cells from ``left`` to ``right`` and ``top`` to ``bottom`` of each box."""
+        edges = [
+            _enlarged(self._axes, (left - 0.5, top - 0.5, right - 0.5, bottom - 0.5), self._pixels)
+            for left, top, right, bottom in boxes
+        ]
         self.artists[0].set_data(*_path(edges))
 
 

@@ -20,13 +20,20 @@ from convcli.core.dtypes import with_channels
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
 from convcli.images.channels import channel_names
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.plotting.blit import Moving
 from convcli.plotting.labels import fitting_decimals
 from convcli.plotting.moving import FieldMagnifier, FillingMap, Magnifier, PartOf
-from convcli.plotting.window_marks import BoxMark, Corners, WindowMarks, hatched_text
+from convcli.plotting.window_marks import BoxMarks, Corners, WindowMarks, hatched_text
 from convcli.teaching.animate.captions import layer_captions, layer_steps
 from convcli.teaching.animate.layer_window import LayerWindow
-from convcli.teaching.animate.layer_work import CurveWork, LayerWork, NoWork, WindowWork
+from convcli.teaching.animate.layer_work import (
+    CurveWork,
+    KernelWork,
+    LayerWork,
+    NoWork,
+    WindowWork,
+)
 from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
 from convcli.teaching.animate.sliding_scene import (
     LEAST_SCALE,
@@ -80,6 +87,7 @@ class LayerScene(SlidingScene):
         self._window, self._names = window, names
         self._title = ", ".join(filter(None, [title, " → ".join(names)]))
         self._fields = [_corners(*window.field(at)) for at in positions]
+        self._read = [_corners(*window.places(at)) for at in positions if window.enlarges]
         super().__init__(positions, options)
 
     def _draw(self) -> Figure:
@@ -159,6 +167,15 @@ class LayerScene(SlidingScene):
             if steps is not None and len(window.channels) * len(sums.kernels) == len(self._sums):
                 explained = [step.computation for step in steps if isinstance(step, ConvStep)]
             return SlidingGrids(sums, self._positions, explained, self._parts)
+        if isinstance(window.layer, ConvTranspose):
+            count = window.source.shape[2]
+            weights = window.layer.map_weights(window.channel, count)[0][0]
+            caption = "outlined: weights used here"
+            if len(window.channels) > 1:
+                caption = f"of {window.tracer.name_of(window.stage.number, self._shown)}\n{caption}"
+            return KernelWork(
+                window, self._positions, weights, title=title, caption=caption, parts=self._parts
+            )
         pools = [step for step in steps or () if isinstance(step, PoolStep | SoftmaxStep)]
         if pools and window.shows_window(geometry):
             return WindowWork(
@@ -299,11 +316,17 @@ class LayerScene(SlidingScene):
         window, pads = self._window, self._padded.pads
         match name:
             case "field":
-                mark = BoxMark(drawn[0].axes)
-                return [(Moving(mark.artists), self._to_field(mark.move))]
+                mark = BoxMarks(drawn[0].axes)
+                return [(Moving(mark.artists), self._to_box(mark.move, self._fields))]
             case "near":
                 near = FieldMagnifier(drawn[0], self._image_pixels())
-                return [(near, self._to_field(near.move))]
+                return [(near, self._to_box(near.move, self._fields))]
+            case "input" if window.enlarges:
+                mark = BoxMarks(drawn[0].axes)
+                return [(Moving(mark.artists), self._to_box(mark.move, self._read))]
+            case "magnifier" if window.enlarges:
+                near = FieldMagnifier(drawn[0], self._panel.pixels)
+                return [(near, self._to_box(near.move, self._read))]
             case "input":
                 marks = [
                     WindowMarks(drawn[0].axes, geometry, pads)
@@ -319,9 +342,11 @@ class LayerScene(SlidingScene):
             return super()._movers(name, drawn)
         return self._work.moving(name, drawn)
 
-    def _to_field(self, move: Callable[[Corners | None], None]) -> Callable[[int], None]:
-        """Return what moves something to the field of a frame."""
-        return lambda number: move(self._fields[number])
+    def _to_box(
+        self, move: Callable[[Sequence[Corners]], None], boxes: Sequence[Corners | None]
+    ) -> Callable[[int], None]:
+        """Return what moves something to the box of a frame."""
+        return lambda number: move([box for box in boxes[number : number + 1] if box is not None])
 
 
 def _corners(rows: Sequence[int], columns: Sequence[int]) -> Corners | None:

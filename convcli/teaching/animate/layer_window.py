@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.errors import UsageError, prefix_errors
-from convcli.geometry import Geometry, Pads, Pair
+from convcli.geometry import Geometry, Pads, Pair, conv_geometry
 from convcli.images.image import ImageData
 from convcli.layers.activations import Softmax
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv, ProbedMap
+from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage
 from convcli.layers.pooling import ChannelPool, Pool
+from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED
 from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.animate.sums import ChannelSum, products_of
@@ -99,11 +101,21 @@ class LayerWindow:
         return is_first and self.image.max_value is not None and self.source.shape[2] == 3
 
     @property
+    def enlarges(self) -> bool:
+        """Whether a layer makes maps larger: what it reads is no window of one size."""
+        return isinstance(self.layer, ConvTranspose | Upsample)
+
+    @property
     def geometries(self) -> list[Geometry]:
-        """The windows of each kernel, or the only ones."""
+        """The windows of each kernel, or the only ones; of a layer that enlarges, large ones."""
+        geometry = self.stage.plan.geometry
+        if self.enlarges:
+            shape, reaches = geometry.input_shape, [geometry.reach(axis) for axis in (0, 1)]
+            sides = [(each.before + each.after) // each.parts + 1 for each in reaches]
+            return [conv_geometry(shape, (min(shape[0], sides[0]), min(shape[1], sides[1])))]
         if self.probed is not None:
             return [plan.geometry for plan in self.probed.plans]
-        return [self.stage.plan.geometry]
+        return [geometry]
 
     @property
     def operation(self) -> str:
@@ -191,6 +203,17 @@ class LayerWindow:
         """Explain one value of the map."""
         place = (*at, self.channel)
         return self.tracer.step(self.stage.number, place, self._region(at), self.probed)
+
+    def places(self, at: Pair) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the rows and columns of the source that a value is computed from."""
+        rows, columns = self.tracer.places(self.stage.number, self._region(at))
+        return rows.tolist(), columns.tolist()
+
+    def taps(self, at: Pair) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the rows and columns of a transposed convolution's kernel that add to a value."""
+        assert isinstance(self.layer, ConvTranspose)  # noqa: S101 - no other is asked
+        rows, columns, channels = self.source.shape
+        return self.layer.added((rows, columns, channels), self.channel, at).taps
 
     def field(self, at: Pair) -> tuple[Sequence[int], Sequence[int]]:
         """Return the rows and columns of the image that a value depends on, without padding."""

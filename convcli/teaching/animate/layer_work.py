@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Pair
-from convcli.plotting.axes import finite_extremes, widest_text
+from convcli.plotting.axes import MAX_TICKED, finite_extremes, widest_text
 from convcli.plotting.blit import Moving
-from convcli.plotting.heatmap import HeatmapGroup
+from convcli.plotting.heatmap import Heatmap, HeatmapGroup, symmetric_limit
 from convcli.plotting.labels import cell_texts
 from convcli.plotting.moving import DrawnParts, MovingGrid, PartOf
-from convcli.plotting.window_marks import BoxMark
+from convcli.plotting.window_marks import BoxMarks
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.animate.sliding_grids import grid_side, most_of_a_grid
@@ -156,7 +156,7 @@ class WindowWork:
         grid = MovingGrid(drawn[0], self._places().steps)
         movers: list[Mover] = [(grid, partial(self._move_grid, grid))]
         if self._has_mark:
-            box = BoxMark(drawn[0].axes)
+            box = BoxMarks(drawn[0].axes)
             movers.append((Moving(box.artists), partial(self._move_box, box)))
         return movers
 
@@ -187,20 +187,86 @@ class WindowWork:
             texts = np.where(nothing.ravel(), "", texts).tolist()
         grid.move(values, texts, outside)
 
-    def _move_box(self, box: BoxMark, number: int) -> None:
+    def _move_box(self, box: BoxMarks, number: int) -> None:
         """Outline the extreme that explain follows, of equal ones the nearest to the center."""
         step = self._steps[number]
-        if isinstance(step, SoftmaxStep):
-            box.move((step.map - 1, 0, step.map, 1))
-        elif step.next is None:
-            box.move(None)
-        elif self._is_over_channels:
-            box.move((step.next[2] - 1, 0, step.next[2], 1))
-        else:
-            down, across = self._places().steps
-            y = step.window.rows.index(step.next[0]) * down
-            x = step.window.columns.index(step.next[1]) * across
-            box.move((x, y, x + 1, y + 1))
+        x, y = step.map - 1, 0
+        if isinstance(step, PoolStep):
+            if step.next is None:
+                box.move([])
+                return
+            row, column, channel = step.next
+            x = channel - 1
+            if not self._is_over_channels:
+                down, across = self._places().steps
+                y = step.window.rows.index(row) * down
+                x = step.window.columns.index(column) * across
+        box.move([(x, y, x + 1, y + 1)])
+
+
+class KernelWork:
+    """The kernel of a transposed convolution, with the taps outlined by which values are weighed.
+
+    Args:
+        window: the layer.
+        positions: in its map, one for each frame.
+        weights: of the kernel.
+        title: above it.
+        caption: below the title.
+        parts: keeps what is drawn.
+    """
+
+    def __init__(
+        self,
+        window: LayerWindow,
+        positions: Sequence[Pair],
+        weights: NDArray[Any],
+        *,
+        title: str,
+        caption: str,
+        parts: DrawnParts,
+    ) -> None:
+        self._weights, self._title, self._caption, self._parts = weights, title, caption, parts
+        self._taps = [window.taps(at) for at in positions]
+        values = np.array([window.values[at] for at in positions])
+        texts = cell_texts(values, figure_options().digits)
+        self.texts = {"result": [f"value {text}" for text in texts]}
+
+    def details(self) -> Sequence[tuple[bool, tuple[str, ...]]]:
+        """Return whether the kernel is drawn: it is left out where it does not fit."""
+        return [(True, ()), (False, ("kernel",))]
+
+    def equation(self, kinds: bool) -> list[PartOf]:
+        """Return the kernel."""
+        if not kinds:
+            return []
+        weights, digits = self._weights, figure_options().digits
+        limit = symmetric_limit(weights)
+        group = HeatmapGroup((Heatmap("", weights, ()),), limit, 1)
+        is_small = max(weights.shape) <= MAX_TICKED
+        widest = widest_text(cell_texts(weights, digits) if is_small else [])
+        scales = Scales((0.0, 1.0), None, group, group, widest, has_bars=figure_options().bars)
+        make = grids_part(
+            [GridPicture("kernel", "kernel", tuple(map(tuple, weights.tolist())))],
+            scales,
+            Places.moving((weights.shape[0], weights.shape[1]), (1, 1)),
+            title=self._title,
+            caption=self._caption,
+            longest=grid_side(1),
+            most=most_of_a_grid(),
+        )
+        part = self._parts.keep("kernel", make)
+        return [self._parts.text_below("result", part, self.texts["result"])]
+
+    def moving(self, name: str, drawn: Any) -> list[Mover]:
+        """Return the outlines of the taps."""
+        marks = BoxMarks(drawn[0].axes)
+
+        def move(number: int) -> None:
+            rows, columns = self._taps[number]
+            marks.move([(x, y, x + 1, y + 1) for y in rows for x in columns])
+
+        return [(Moving(marks.artists), move)]
 
 
 class CurveWork:

@@ -19,7 +19,7 @@ from convcli.images.image import ImageData, depth_of
 from convcli.layers.base import Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
 from convcli.teaching.chain.grammar import build_layers, parse_given_layers
-from convcli.teaching.chain.maps import check_slides, error_scale, plan_chain, squeeze_maps
+from convcli.teaching.chain.maps import error_scale, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_explanation import ChainExplanation
@@ -293,7 +293,6 @@ class Chain:
         pixels = as_image(image)
         stages, maps = self._plan(pixels), _input_maps(pixels)
         given = ImageData(maps, depth_of(maps.dtype))
-        check_slides(stages)
         return write_window(
             lambda: slide_layer(given, stages, map, texts=self.layers),
             path,

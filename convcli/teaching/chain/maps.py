@@ -10,7 +10,6 @@ import numpy as np
 
 from convcli.choices import PERCENTILES, Range
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
-from convcli.errors import UsageError
 from convcli.filtering import percentiles
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import ValueRange, ValueStats
@@ -18,7 +17,6 @@ from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.network import Stage, plan_network
-from convcli.layers.upsample import Upsample
 from convcli.signals import SampleAxis, output_axes
 
 if TYPE_CHECKING:
@@ -41,20 +39,6 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
         for layer in layers
     ]
     return plan_network(scaled, (*image.shape, image.channels))
-
-
-def check_slides(stages: Sequence[Stage]) -> None:
-    """Check that the last layer has windows that slide over its input.
-
-    Raises:
-        UsageError: it enlarges maps.
-    """
-    last = stages[-1]
-    if isinstance(last.layer, ConvTranspose | Upsample):
-        raise UsageError(
-            f"layer {last.number} ({last.layer.label}) enlarges maps, which is not animated; "
-            "explain --layer says how one of its values is computed"
-        )
 
 
 def integrate(layers: Sequence[Layer], image: ImageData, step: Fraction) -> list[Layer]:

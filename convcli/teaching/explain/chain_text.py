@@ -219,6 +219,8 @@ def layer_lines(step: LayerStep, *, with_terms: bool) -> list[str]:
     ``with_terms`` writes each product and each number of a pool out.
     """
     match step:
+        case SpreadStep() if not step.computation.outputs[0].responses[0].sums:
+            return step_lines("value", f"{_NOTHING}: {format_number(step.value)}")
         case ConvStep():
             [output] = step.computation.outputs
             return [*response_lines(output, with_terms=with_terms), *combined_lines(step)]

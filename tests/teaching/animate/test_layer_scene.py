@@ -53,6 +53,10 @@ CASES = {
     "small pool": (TOY, ["maxpool 3 --stride 2 --padding 1"], (0, 0)),
     "dilated pool": (TOY, ["minpool 2 --dilation 2 --stride 1 --padding 1,0,1,0"], (0, 0)),
     "softmax": (PHOTO[:6, :6], ["softmax"], (1, 1), 2),
+    "transposed": (TOY[:3, :3], ["convtranspose -k '1 2 1; 2 4 2; 1 2 1' --stride 2"], (2, 2)),
+    "transposed photo": (PHOTO, ["maxpool 4", "convtranspose -k blur --stride 4"], (9, 9), 3),
+    "upsampled": (TOY, ["relu", "upsample 2 --mode bilinear"], (3, 3)),
+    "trained": (GRAY, [CONV, "batchnorm --mean 3 --var 4"], (3, 3)),
     "mean": (TOY, ["avgpool 2 --stride 1"], (0, 1)),
     "two kernels": (GRAY, ["conv -k blur", "conv -k sobel"], (4, 5)),
     "eight kernels": (GRAY, ["maxpool 2", "conv -k kirsch --combine max"], (4, 5)),
@@ -205,6 +209,45 @@ def test_a_softmax_marks_its_own_map_among_all():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bank", [False, True])
+def test_the_values_and_taps_of_a_transposed_convolution_give_the_result(bank, tmp_path):
+    weights = np.arange(1, 10).reshape(3, 3)
+    banked = np.stack([weights, -weights])[:, np.newaxis]
+    np.save(tmp_path / "k.npy", banked if bank else weights)
+    pixels = RNG.integers(1, 9, (4, 5, 2)) if bank else RNG.integers(1, 9, (4, 5))
+    texts = [f"convtranspose -k {tmp_path / 'k.npy'} --stride 2 --padding 1"]
+    after = Chain(texts)(pixels)
+    positions = list(np.ndindex(*after.shape))
+    scene = scene_of(pixels, texts, positions)
+    source, kernel, _ = images(scene.figure)
+    assert written(weights) in grids(scene.figure)
+    for number in (0, 1, 8, 9, len(positions) - 1):
+        scene.move(number)
+        [[left, top, right, bottom]] = outlines(source)
+        taps = np.array(kernel.lines[-1].get_data()).T.reshape(-1, 6, 2)[:, :4].mean(axis=1)
+        columns, rows = np.unique(np.round(taps).astype(int).T, axis=1)
+        part = pixels[int(top) : int(bottom), int(left) : int(right)]
+        part = part[..., 0] - part[..., 1] if bank else part
+        used = weights[np.ix_(np.unique(rows)[::-1], np.unique(columns)[::-1])]
+        value = after[positions[number]]
+        assert (part * used).sum() == value
+        assert f"value {value}" in texts_of(scene.figure)
+
+
+@pytest.mark.slow
+def test_outputs_that_nothing_adds_to_are_shown_without_a_window():
+    pixels, text = np.array([[1, 2], [3, 4]]), "convtranspose -k 1 --stride 2"
+    scene = scene_of(pixels, [text], [(0, 0), (1, 1), (2, 2)])
+    source = images(scene.figure)[0]
+    assert outlines(source) == [[0, 0, 1, 1]]
+    scene.move(1)
+    assert outlines(source) == []
+    assert any("no value of the input is added here" in text for text in texts_of(scene.figure))
+    scene.move(2)
+    assert outlines(source) == [[1, 1, 2, 2]]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("border", ["edge", "zero", "wrap"])
 def test_the_field_in_the_image_is_that_of_explain(border):
     texts = [f"conv -k blur --dilation 2 --border {border}", "maxpool 2", "conv -k outline"]
@@ -231,6 +274,8 @@ TEXTS = st.sampled_from(
         "avgpool 2 --stride 1",
         "relu",
         "abs",
+        "upsample 2",
+        "convtranspose -k '1 2; 3 4' --stride 2",
     ]
 )
 

@@ -255,10 +255,3 @@ def test_a_chain_that_fits_no_input_is_still_shown(tmp_path, monkeypatch):
     np.save("bank.npy", np.ones((4, 5, 3, 3)))
     rows = Table(Chain(["conv -k bank.npy"] * 2)._repr_html_()).rows
     assert rows == [["", "layer"], ["1", "conv -k bank.npy"], ["2", "conv -k bank.npy"]]
-
-
-@pytest.mark.parametrize("text", ["upsample 2", "convtranspose -k blur --stride 2"])
-def test_layers_that_enlarge_maps_are_not_animated(text, tmp_path):
-    with pytest.raises(UsageError, match=r"layer 2 \(.*\) enlarges maps, which is not animated"):
-        Chain(["relu", text]).animate([[1, 2], [3, 4]], tmp_path / "a.gif")
-    assert not list(tmp_path.iterdir())
