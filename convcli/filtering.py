@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # most filters need all pixels
     from convcli.core.missing import Missing, PartialSums
 
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
-MISSING_BYTES = 4 * 8, 2 * 8  # per value: what makes sums of a mask, and those of each kernel
+MASKED = 3  # as many strips as for all pixels: of the mask, and of what anchors add
 PLAIN_BYTES = 8  # of a plain number, at most
 LARGE = 1 << 18  # bytes of an image that its result may overwrite
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
@@ -251,9 +251,8 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     if image_filter.range == "percentile":
         need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
     if image_filter.missing is not None:
-        values = math.prod(map_shape(image, image_filter)) * _maps(image, image_filter)
-        need += 2 * (pixels.nbytes + pixels.size)
-        need += (MISSING_BYTES[0] + MISSING_BYTES[1] * len(kernels)) * values
+        need *= MASKED
+        need += 2 * (pixels.nbytes + pixels.size) + PLAIN_BYTES * pixels.size * bool(conv.fill)
     need += 4 * pixels.size * image_filter.linear_light
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
 
@@ -268,12 +267,6 @@ def result_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     planes = channels + (image.alpha is not None)
     size = PLAIN_BYTES if depth is None or image_filter.range == "raw" else depth // 8
     return math.prod(map_shape(image, image_filter)) * planes * size
-
-
-def _maps(image: ImageData, image_filter: Filter) -> int:
-    """Return how many maps a kernel gives."""
-    matrix = image_filter.kernels[0].matrix
-    return image.channels if matrix.ndim == 2 else math.prod(matrix.shape[:-3])
 
 
 def map_shape(image: ImageData, image_filter: Filter) -> Pair:
@@ -387,13 +380,13 @@ def _partial_sums(
     """
     from convcli.core.missing import PartialSums
 
-    conv, method, threads = image_filter.conv, image_filter.method, image_filter.threads
+    conv, method = image_filter.conv, image_filter.method
     least = 0 if image_filter.missing is None else image_filter.missing.min_valid
     parts = []
     for kernel in image_filter.kernels:
         numbers = KernelNumbers(kernel.matrix, kernel.divisor, _bias(image, image_filter, kernel))
         with _name_in_errors(kernel):
-            parts.append(PartialSums(image.pixels, missing, numbers, conv, least, method, threads))
+            parts.append(PartialSums(image.pixels, missing, numbers, conv, least, method))
     return parts
 
 
@@ -535,7 +528,7 @@ class _Task:
         That saves memory of large images, and takes a little longer for small ones.
         """
         planes = self.planes
-        if planes.nbytes < LARGE:
+        if planes.nbytes < LARGE or self.parts:  # values at anchors are read again
             return False
         alike = (shape, dtype) == (planes.shape, planes.dtype) and planes.flags.c_contiguous
         return alike and planes.flags.writeable and fits_in_place(self.plans, planes)

@@ -12,6 +12,7 @@ from scipy import ndimage
 from convcli import filtering
 from convcli.choices import BORDERS
 from convcli.core.methods import direct
+from convcli.core.missing import Missing
 from convcli.errors import ConvcliError, KernelError, UsageError
 from convcli.filtering import Filter, apply_range, filter_bytes, filter_image, measure
 from convcli.geometry import ConvOptions
@@ -125,6 +126,21 @@ def test_the_memory_that_percentiles_take_is_counted(dtype):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak <= filter_bytes(image, box, None) <= 3 * peak
+
+
+@pytest.mark.parametrize("names", [["sobel-x"], ["gaussian:5"], ["sobel-x", "sobel-y"]])
+@pytest.mark.parametrize("border", ["edge", "constant"])
+def test_the_bytes_of_missing_pixels_are_bounded(names, border):
+    image, rng = gray(700, 800, 3), np.random.default_rng(5)
+    conv = ConvOptions(border=border, fill=3 if border == "constant" else 0)
+    missing = Missing(mask=rng.random(image.pixels.shape) < 0.3)
+    combine = "magnitude" if len(names) > 1 else None
+    masked = make_filter(*names, conv=conv, combine=combine, missing=missing, threads=2)
+    tracemalloc.start()
+    through(image, masked)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= filter_bytes(image, masked, 8) <= 12 * peak
 
 
 def test_percentiles_are_those_of_finite_values():

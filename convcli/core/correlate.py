@@ -212,6 +212,14 @@ def run(
     for_each(work, range(0, height, step), min(workers, -(-height // step)))
 
 
+def rows_of(plan: Plan, padded: PaddedImage, rows: slice) -> NDArray[Any]:
+    """Return the finished values of some rows of a feature map, in memory of their own."""
+    strip = borrow_strip(plan, rows.stop - rows.start, is_whole=False)
+    values = _finished(strip, padded, rows.start).copy()
+    give_back_strip(strip)
+    return values
+
+
 def _finished(strip: Strip, padded: PaddedImage, first: int) -> NDArray[Any]:
     """Return the finished values of the output rows from ``first`` on, in the strip's memory."""
     plan = strip.plan

@@ -23,11 +23,11 @@ from convcli.core.correlate import (
     check_equal_shapes,
     checked_dtype,
     empty_map,
-    feature_map,
+    rows_of,
     run,
 )
-from convcli.core.dtypes import DOUBLE, SINGLE, as_numbers, saturate
-from convcli.core.padding import can_hold, sample_at_anchors
+from convcli.core.dtypes import DOUBLE, SINGLE, as_numbers, saturate, with_channels
+from convcli.core.padding import PaddedImage, can_hold, sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions, size_text
@@ -101,6 +101,9 @@ def _fitted(mask: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.bool]:
 class PartialSums:
     """The sums of one kernel over the valid pixels of an image, and what makes values of them.
 
+    The mask is summed strip by strip, as the pixels are: maps of its sums would take ten times as
+    long as all sums, for their memory.
+
     Attributes:
         plan: of the sums over ``pixels``, not divided and without bias.
         result: type of the finished values: floating point, since a value may be NaN.
@@ -114,15 +117,14 @@ class PartialSums:
         options: ConvOptions,
         min_valid: float = 0,
         method: str = "auto",
-        threads: int | None = None,
     ) -> None:
-        """Sum the mask.
+        """Plan the sums.
 
         Args:
-            pixels: (H, W) or (H, W, C), with 0 where they are missing.
+            pixels: (H, W) or (H, W, C), with 0 where they are missing; must not change.
             missing: as :meth:`Missing.of` returns it.
             kernel: its weights, divisor and bias.
-            options, method, threads: as for :func:`convcli.core.correlate.feature_map`.
+            options, method: as for :func:`convcli.core.correlate.feature_map`.
             min_valid: as :class:`Missing` has it.
 
         Raises:
@@ -133,73 +135,104 @@ class PartialSums:
         self.result = np.result_type(given.types.result, SINGLE)
         self.divisor, self.bias = float(divisor), np.asarray(bias, DOUBLE)
         weights = as_numbers(matrix, "kernel")
+        self.weights_ndim = weights.ndim
         self.plan = _plan(pixels, weights, options, method)
         count = len(weights) if weights.ndim == 4 else 1
         filters = weights.astype(DOUBLE).reshape(*[count] * (weights.ndim == 4), -1)
         self.total = np.abs(filters).sum(axis=-1)
-        self.share: NDArray[Any] | None = None
-        self.added: NDArray[Any] | None = None
+        self.least = min_valid * (1 - ROUNDING) * self.total
+        self.is_signed = (filters > 0).any(axis=-1) & (filters < 0).any(axis=-1)
+        self.valid: _MaskSums | None = None
         if not missing.any():
             return
         planes = missing
         if weights.ndim > 2 and pixels.ndim == 3:
             planes = np.broadcast_to(_with_channels_of(missing, pixels), pixels.shape)
         # Padding of a fixed value is valid; padding that repeats pixels is missing where they are.
-        is_filled = self.plan.border in ("zero", "constant")
+        is_filled, fill = self.plan.border in ("zero", "constant"), self.plan.fill
         around = options._replace(border="constant", fill=1) if is_filled else options
-        share = _sums(~planes, np.abs(weights), around, threads)
-        share = np.where(self.total > 0, share, 1)  # weights of 0 give 0, whatever is missing
-        valid = (share > 0) & (share >= min_valid * (1 - ROUNDING) * self.total)
-        is_signed = (filters > 0).any(axis=-1) & (filters < 0).any(axis=-1)
-        if is_signed.any():
-            share = np.where(is_signed, self.total, share)
-            none = options._replace(border="zero", fill=0) if is_filled else options
-            added, known = self._at_anchors(pixels, planes, weights, none, threads)
-            self.added = np.where(is_signed, added, 0)
-            valid = valid & (known | ~is_signed)
-        share = np.where(valid, share, np.nan)
-        self.share = _with_channels_of(share, pixels) if weights.ndim == 2 else share
-
-    def _at_anchors(
-        self,
-        pixels: NDArray[Any],
-        missing: NDArray[np.bool],
-        weights: NDArray[Any],
-        options: ConvOptions,
-        threads: int | None,
-    ) -> tuple[NDArray[Any], NDArray[np.bool]]:
-        """Return what missing pixels add that take the anchor's value, and where it is known."""
-        geometry, border, fill = self.plan.geometry, self.plan.border, self.plan.fill
-        wide = pixels if pixels.dtype.kind == "f" or not fill else pixels.astype(DOUBLE)
-        values = sample_at_anchors(wide, geometry, border, fill)
-        known = ~sample_at_anchors(missing, geometry, border)
-        if weights.ndim == 2:
-            sums = _sums(missing, weights, options, threads)
-            return _with_channels_of(sums, pixels) * values, known
-        added, is_known = np.zeros(self.plan.shape), np.ones(self.plan.shape, np.bool)
-        values = values.reshape(*values.shape[:2], -1)
-        known, missing = known.reshape(values.shape), missing.reshape(*missing.shape[:2], -1)
-        for channel in range(weights.shape[-3]):
+        self.valid = _MaskSums.of(~planes, np.abs(weights), around)
+        if not self.is_signed.any():
+            return
+        self.pixels = pixels if pixels.dtype.kind == "f" or not fill else pixels.astype(DOUBLE)
+        self.missing = planes
+        none = options._replace(border="zero", fill=0) if is_filled else options
+        channels = [(planes, weights)]
+        if weights.ndim > 2:
+            every = planes.reshape(*planes.shape[:2], -1)
             # A bank keeps its axis of channels, whose maps then have one axis more.
-            own = weights[..., [channel], :, :] if weights.ndim == 4 else weights[channel]
-            place = [channel] if weights.ndim == 4 else channel
-            sums = _sums(missing[..., channel], own, options, threads)
-            added += sums * values[..., place]
-            is_known &= known[..., place] | ~own.any(axis=(1, 2, 3) if own.ndim == 4 else None)
+            channels = [
+                (every[..., each], weights[each] if weights.ndim == 3 else weights[:, [each]])
+                for each in range(every.shape[2])
+            ]
+        self.lost = [_MaskSums.of(*channel, none) for channel in channels]
+        axes = (1, 2, 3) if weights.ndim == 4 else None
+        self.is_weighed = [own.any(axis=axes) for _, own in channels]
+
+    def _added(self, rows: slice) -> tuple[NDArray[Any], NDArray[np.bool]]:
+        """Return what missing pixels add that take the anchor's value, and where it is known."""
+        geometry, border = self.plan.geometry, self.plan.border
+        values = sample_at_anchors(self.pixels, geometry, border, self.plan.fill, rows)
+        known = ~sample_at_anchors(self.missing, geometry, border, rows=rows)
+        if self.weights_ndim == 2:
+            return _with_channels_of(self.lost[0].of_rows(rows), values) * values, known
+        values, known = (each.reshape(*each.shape[:2], -1) for each in (values, known))
+        added: Any = 0
+        is_known: Any = True
+        for channel, lost in enumerate(self.lost):
+            place = [channel] if self.weights_ndim == 4 else channel
+            added = added + lost.of_rows(rows) * values[..., place]
+            is_known = is_known & (known[..., place] | ~self.is_weighed[channel])
         return added, is_known
 
     def values(self, sums: NDArray[Any], rows: slice) -> NDArray[Any]:
         """Return the values of some rows of the map, in float64, from their sums."""
         values = sums.astype(DOUBLE)
         with np.errstate(all="ignore"):
-            if self.share is not None:
-                values *= self.total
-                values /= self.share[rows]
-            if self.added is not None:
-                values += self.added[rows]
+            if self.valid is not None:
+                self._complete(values, self.valid.of_rows(rows), rows)
             values /= self.divisor
             values += self.bias
         return values
+
+    def _complete(self, values: NDArray[Any], share: NDArray[Any], rows: slice) -> None:
+        """Turn sums over valid pixels into those over all; into NaN where too few are valid.
+
+        Args:
+            values: the sums, which are changed.
+            share: the weight on valid pixels.
+            rows: of the map.
+        """
+        if not self.total.all():  # weights of 0 give 0, whatever is missing
+            share = np.where(self.total > 0, share, 1)
+        is_valid = (share > 0) & (share >= self.least)
+        added: Any = 0
+        if self.is_signed.any():
+            added, known = self._added(rows)
+            added = np.where(self.is_signed, added, 0)
+            is_valid &= known | ~self.is_signed
+            share = np.where(self.is_signed, self.total, share)
+        share = np.where(is_valid, share, np.nan)
+        values *= self.total
+        values /= _with_channels_of(share, values)
+        values += added
+
+
+class _MaskSums(NamedTuple):
+    """The sums of weights over a mask, strip by strip."""
+
+    plan: Plan
+    planes: PaddedImage
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool], weights: NDArray[Any], options: ConvOptions) -> _MaskSums:
+        """Plan to sum the weights where a mask, (H, W) or (H, W, C), is set."""
+        plan = _plan(mask, weights, options, "auto")
+        return cls(plan, PaddedImage(with_channels(mask), plan.padded_rows))
+
+    def of_rows(self, rows: slice) -> NDArray[Any]:
+        """Return the sums of some rows of the map, in float64."""
+        return rows_of(self.plan, self.planes, rows).astype(DOUBLE)
 
 
 def _with_channels_of(planes: NDArray[Any], pixels: NDArray[Any]) -> NDArray[Any]:
@@ -216,17 +249,6 @@ def _plan(pixels: NDArray[Any], weights: NDArray[Any], options: ConvOptions, met
     if method == "auto" and plan.method == "fft" and not plan.types.is_exact:
         plan = make_plan(pixels, weights, options, method="direct", floats=DOUBLE)
     return plan
-
-
-def _sums(
-    planes: NDArray[np.bool], weights: NDArray[Any], options: ConvOptions, threads: int | None
-) -> NDArray[Any]:
-    """Return the sums of the weights over a mask, in float64."""
-    method = _plan(planes, weights, options, "auto").method
-    return feature_map(
-        planes, weights, options, dtype=DOUBLE, method="direct" if method == "direct" else "auto",
-        threads=threads,
-    )  # fmt: skip
 
 
 def without(pixels: NDArray[Any], missing: NDArray[np.bool]) -> NDArray[Any]:
@@ -277,8 +299,7 @@ def partial_map(
     where = missing.of(image)
     pixels = without(image, where)
     parts = [
-        PartialSums(pixels, where, kernel, options, missing.min_valid, method, threads)
-        for kernel in kernels
+        PartialSums(pixels, where, kernel, options, missing.min_valid, method) for kernel in kernels
     ]
     check_equal_shapes([part.plan for part in parts])
     kind = np.result_type(*(part.result for part in parts))

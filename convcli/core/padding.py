@@ -327,11 +327,16 @@ def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDA
 
 
 def sample_at_anchors(
-    plane: NDArray[Any], geometry: Geometry, border: str, fill: float = 0
+    plane: NDArray[Any],
+    geometry: Geometry,
+    border: str,
+    fill: float = 0,
+    rows: slice = slice(None),
 ) -> NDArray[Any]:
     """Sample a (H, W) plane, or (H, W, C), at every window's anchor, giving (H', W') of its type.
 
-    Anchors in the padding read the border; borders with a fill value read ``fill``.
+    Anchors in the padding read the border; borders with a fill value read ``fill``. ``rows`` are
+    those of the result.
 
     >>> from convcli.geometry import conv_geometry
     >>> geometry = conv_geometry((3, 3), (2, 2), padding="valid", stride=1)
@@ -339,13 +344,18 @@ def sample_at_anchors(
     [[0, 1], [3, 4]]
     """
     shapes = geometry.input_shape, geometry.output_shape
-    rows, columns = (
-        border_at(np.arange(count) * step + anchor - before, size, border)
-        for size, count, before, anchor, step in zip(
-            *shapes, geometry.pads[::2], geometry.anchor, geometry.stride, strict=True
+    lines, columns = (
+        border_at(np.arange(count)[part] * step + anchor - before, size, border)
+        for size, count, before, anchor, step, part in zip(
+            *shapes,
+            geometry.pads[::2],
+            geometry.anchor,
+            geometry.stride,
+            (rows, slice(None)),
+            strict=True,
         )
     )
-    samples = plane[np.ix_(rows, columns)]
-    samples[rows == OUTSIDE] = fill
+    samples = plane[np.ix_(lines, columns)]
+    samples[lines == OUTSIDE] = fill
     samples[:, columns == OUTSIDE] = fill
     return samples

@@ -29,16 +29,19 @@ Array = NDArray[Any]
 FEW_OUTLIERS = 4  # that may all be in one window; more are counted
 
 
-def borrow_strip(plan: Plan, rows: int, result: Array | None) -> Strip:
+def borrow_strip(
+    plan: Plan, rows: int, result: Array | None = None, *, is_whole: bool = True
+) -> Strip:
     """Return a strip that no other thread uses.
 
     Args:
         plan: methods to try, and geometry.
         rows: number of output rows.
         result: where the finished values will be, if there is a place for them.
+        is_whole: whether a map that is one strip is summed at once, so that the plan may keep it.
     """
     # A plan that is new may be used once only: fresh memory would cost it 50 us.
-    if plan.keeps_strips and next(plan.uses):
+    if is_whole and plan.keeps_strips and next(plan.uses):
         try:
             strip: Strip = plan.strips.pop()
             return strip

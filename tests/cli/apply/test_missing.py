@@ -184,11 +184,25 @@ def test_results_do_not_depend_on_threads_or_processes(apply, save, rng):
     ]
     assert len(written[0]) == 6
     assert written[0] == written[1] == written[2]
-    expected = cross_correlate(
-        pixels[1], "gaussian:7", mask=(mask < 0.2) | (pixels[1] == 200), dtype=np.uint8
+    lost = (mask < 0.2) | (pixels[1] == 200)
+    for kernel in ("gaussian:7", "sobel-x"):
+        values = cross_correlate(pixels[1], kernel, mask=lost)
+        expected = cross_correlate(pixels[1], kernel, mask=lost, dtype=np.uint8)
+        with Image.open(f"a/1_{kernel.replace(':', '-')}.png") as image:
+            np.testing.assert_array_equal(image, np.where(np.isnan(values), 200, expected))
+
+
+def test_a_result_in_the_image_s_memory_leaves_the_anchors_of_other_strips(apply, save, load, rng):
+    pixels = rng.integers(0, 256, (1500, 1300)).astype(np.uint8)
+    save("in.npy", pixels)
+    apply(
+        *("-k", "sobel-x", "in.npy", "--nodata", 200, "--padding", 1, "--anchor", "0,0"),
+        *("-o", "o.npy", "--threads", 1),
     )
-    with Image.open("a/1_gaussian-7.png") as image:
-        np.testing.assert_array_equal(np.asarray(image), expected)
+    options = {"mask": pixels == 200, "padding": 1, "anchor": (0, 0)}
+    values = cross_correlate(pixels, "sobel-x", **options)
+    expected = cross_correlate(pixels, "sobel-x", dtype=np.uint8, **options)
+    np.testing.assert_array_equal(load("o.npy"), np.where(np.isnan(values), 200, expected))
 
 
 def test_frames_are_each_filtered_with_their_own_missing_pixels(apply, here, rng):
@@ -305,3 +319,17 @@ def test_figures_show_missing_numbers_as_nan(apply, save):
     drawn = Path("f.svg").read_text()
     assert "nodata -9999" in drawn
     assert "1 NaN" in drawn
+
+
+def test_missing_pixels_are_left_out_of_linear_light_too(apply, save, load, rng):
+    mask = rng.random((20, 30)) < 0.3
+    pixels = np.where(mask, rng.integers(0, 256, mask.shape), 100).astype(np.uint8)
+    save("in.png", pixels)
+    save("m.png", mask.astype(np.uint8))
+    words = ["in.png", "--mask", "m.png", "--linear-light", "--overwrite", "-o", "o.png"]
+    assert apply("-k", "box:7", *words).err == ""
+    assert (load("o.png") == 100).all()
+    apply("-k", text(EDGE), *words)
+    assert not load("o.png").any()
+    assert apply("-k", "box:7", *words, "--nodata", 100).code == 0
+    assert (load("o.png") == 100).all()  # no pixel is valid
