@@ -10,6 +10,8 @@ from typing import Any
 from convcli.errors import KernelError, quoted
 from convcli.kernels.data import basics, computed, edges
 from convcli.kernels.data.signals import SIGNALS
+from convcli.kernels.data.trained import PREFIX as TRAINED_PREFIX
+from convcli.kernels.data.trained import TRAINED, TrainedBank, is_trained
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily, Signal
 from convcli.samples import complete_sample
 from convcli.signals import PREFIX
@@ -61,6 +63,9 @@ def complete_kernel(incomplete: str) -> list[str]:
     """
     if incomplete.startswith(PREFIX):
         return complete_signal(incomplete)
+    if is_trained(incomplete):
+        banks = (f"{TRAINED_PREFIX}{name}" for name in TRAINED)
+        return [bank for bank in banks if bank.startswith(incomplete)]
     spec, at, angle = incomplete.rpartition("@")
     if at and not spec:
         return complete_sample(incomplete)
@@ -68,7 +73,9 @@ def complete_kernel(incomplete: str) -> list[str]:
         return [f"{spec}@{turn}" for turn in range(45, 360, 45) if str(turn).startswith(angle)]
     name, colon, arguments = incomplete.partition(":")
     if not colon:
-        return [known for known in (*CATALOGUE, PREFIX) if known.startswith(incomplete)]
+        return [
+            known for known in (*CATALOGUE, PREFIX, TRAINED_PREFIX) if known.startswith(incomplete)
+        ]
     entry = CATALOGUE.get(name)
     if not isinstance(entry, ComputedKernel):
         return []
@@ -100,7 +107,7 @@ def _complete_arguments(entry: ComputedKernel | Signal, text: str) -> list[str]:
 
 
 def list_text() -> str:
-    """Return the names by group, one per line with its summary, then signals, then arguments.
+    """Return names by group, one per line with its summary; signals; trained filters; arguments.
 
     >>> list_text().splitlines()[1]
     '  identity                   leaves the image unchanged'
@@ -115,6 +122,9 @@ def list_text() -> str:
     sections.append("signals ('convcli manual signals' explains them)")
     for signal in SIGNALS.values():
         sections[-1] += f"\n  {PREFIX + signal.name:<{width}}  {signal.formula}"
+    sections.append("trained filters ('convcli manual kernels' explains them)")
+    for bank in TRAINED.values():
+        sections[-1] += f"\n  {TRAINED_PREFIX}{bank.name}\n    {bank.summary}"
     usage = "arguments and their defaults ('convcli kernels show NAME' explains them)"
     for entry in CATALOGUE.values():
         if isinstance(entry, ComputedKernel):
@@ -129,11 +139,24 @@ def _defaults(entry: ComputedKernel | Signal) -> str:
 
 
 def list_json() -> str:
-    """Return the entries, and the signals, as a JSON array of objects."""
+    """Return the entries, the signals and the trained filters as a JSON array of objects."""
     import json  # here, because the text and completion do not need it
 
     data = [_entry_data(entry) for entry in CATALOGUE.values()]
-    return json.dumps([*data, *map(_signal_data, SIGNALS.values())], indent=1)
+    data += map(_signal_data, SIGNALS.values())
+    data += map(_trained_data, TRAINED.values())
+    return json.dumps(data, indent=1)
+
+
+def _trained_data(bank: TrainedBank) -> dict[str, Any]:
+    return {
+        "name": f"{TRAINED_PREFIX}{bank.name}",
+        "group": "trained",
+        "kind": "trained",
+        "summary": bank.summary,
+        "note": bank.note,
+        "source": bank.source,
+    }
 
 
 def _signal_data(signal: Signal) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 A SPEC is a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
 (``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), the weights
-of a layer (``MODEL[:LAYER]``), a sample (``@toy-6x6``), a signal (``signal:normal,sd=2``), or ``-``
-for standard input. ``@ANGLE`` after any of them rotates the kernel; after a layer's name, it is
-part of the name.
+of a layer (``MODEL[:LAYER]``), trained filters (``trained:imagenet-7x7``), a sample
+(``@toy-6x6``), a signal (``signal:normal,sd=2``), or ``-`` for standard input. ``@ANGLE`` after
+any of them rotates the kernel; after a layer's name, it is part of the name.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from convcli.errors import (
 )
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.data.signals import SIGNALS
+from convcli.kernels.data.trained import PREFIX as TRAINED_PREFIX
+from convcli.kernels.data.trained import TRAINED, is_trained
 from convcli.kernels.entries import ComputedKernel, FixedKernel, KernelFamily, Signal
 from convcli.kernels.formulas import BUILDERS
 from convcli.kernels.kernel import Kernel, rotate, rotated_slug, safe_name
@@ -106,6 +108,9 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         from convcli.kernels.signals import signal_kernel
 
         kernel = signal_kernel(base, x).rotated(angle)
+    elif is_trained(base):
+        kernel, note = _read_trained(base)
+        kernel = kernel.rotated(angle)
     elif model := parse_model(base):
         from convcli.kernels.models.weights import read_weights
 
@@ -328,6 +333,22 @@ def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
     kernel = BUILDERS[entry.name](**values)
     kernel = kernel._replace(name=spec, slug=slug, summary=summary, source=entry.source)
     return kernel if as_argument else kernel.rotated(angle)
+
+
+def _read_trained(spec: str) -> tuple[Kernel, str]:
+    """Return a bank of trained filters, and how its network applies them."""
+    from pathlib import Path
+
+    from convcli.kernels.files import read_kernel_file
+
+    bank = TRAINED.get(spec.removeprefix(TRAINED_PREFIX))
+    if bank is None:
+        known = ", ".join(f"{TRAINED_PREFIX}{name}" for name in TRAINED)
+        raise KernelError(f"no trained filters are named {quoted(spec)}; there is {known}")
+    weights = read_kernel_file(str(Path(__file__).with_name("data") / f"{bank.file}.npy"))
+    return weights._replace(
+        name=spec, summary=bank.summary, source=bank.source, slug=bank.file
+    ), bank.note
 
 
 def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:

@@ -40,7 +40,8 @@ def test_list_shows_the_arguments_of_computed_kernels():
 
 def test_list_as_json():
     entries = {entry["name"]: entry for entry in json.loads(run("list", "--json"))}
-    assert list(entries) == [*CATALOGUE, *(f"signal:{name}" for name in SIGNALS)]
+    others = [*(f"signal:{name}" for name in SIGNALS), "trained:imagenet-7x7"]
+    assert list(entries) == [*CATALOGUE, *others]
     assert entries["sobel"]["members"] == ["sobel-x", "sobel-y"]
     assert entries["gaussian"]["arguments"][1]["name"] == "sigma"
     kinds = [entries[name]["kind"] for name in ("outline", "sobel", "gaussian")]

@@ -84,10 +84,11 @@ def test_the_command_of_a_page_has_the_order_of_channels(net, convcli, photo, he
     assert re.search(r'"-k",\s*"net.npz",\s*"--channel-order",\s*"bgr"', text)
 
 
-def test_verbose_names_the_options_of_the_network(net, apply, photo):
-    ran = apply("-k", "net.npz", "photo.png", "--stack", "out.npy", "-v")
-    assert "net.npz: weights c1/W" in ran.err.splitlines()
-    assert "weights c1/W" not in apply("-k", "net.npz", "photo.png", "--stack", "b.npy").err
+def test_verbose_names_the_options_of_the_network(apply, photo):
+    arguments = ["-k", "trained:imagenet-7x7", "photo.png", "--stack"]
+    told = "trained:imagenet-7x7: in the network stride 2, padding 3 of zeros"
+    assert told in apply(*arguments, "a.npy", "-v").err
+    assert told not in apply(*arguments, "b.npy").err
 
 
 def test_a_chain_takes_weights_and_biases_by_name(net, convcli, photo):
@@ -206,6 +207,24 @@ def test_show_prints_a_line_for_each_filter_of_a_large_bank(convcli, here, rng):
     assert lines[-1] == "source: net.npz: W"
     lines = convcli("kernels", "show", "net.npz", "--digits", "2").out.decode().splitlines()
     assert lines[3].split()[1] == f"{weights[0].sum():.2f}"
+
+
+def test_show_tells_about_trained_filters(convcli, here):
+    text = " ".join(convcli("kernels", "show", "trained:imagenet-7x7").out.decode().split())
+    for words in (
+        "64 filters over red, green, blue that a first layer learned from photographs",
+        "under 2% of the median: 16, 22",
+        "subtracts 123, 117, 104 (red, green, blue)",
+        "BSD 2-clause license",
+    ):
+        assert words in text
+    ran = convcli("kernels", "show", "trained:imagenet-7x7", "--plot", "tiles.png")
+    assert ran.names == ["tiles.png"]
+    ran = convcli("explore", "-k", "trained:imagenet-7x7", "@rocket", "--max-side", "20", "-o", "-")
+    assert ran.code == 0, ran
+    assert b"trained:imagenet-7x7" in ran.out
+    ran = convcli("kernels", "list", "--plot", "sheet.png", "--group", "trained")
+    assert ran.code == 2
 
 
 def test_show_prints_all_weights_of_few_filters(net, convcli):

@@ -184,7 +184,7 @@ def test_the_nearest_names_are_suggested_for_a_mistyped_one():
 
 def test_names_and_arguments_are_completed():
     assert complete_kernel("sobel-") == ["sobel-x", "sobel-y"]
-    assert set(complete_kernel("")) == {*CATALOGUE, "signal:"}
+    assert set(complete_kernel("")) == {*CATALOGUE, "signal:", "trained:"}
     assert complete_kernel("motion:") == ["motion:length=", "motion:angle="]
     assert complete_kernel("gaussian:5,sigma-") == ["gaussian:5,sigma-x=", "gaussian:5,sigma-y="]
     assert complete_kernel("motion:length=3,") == ["motion:length=3,angle="]

@@ -66,16 +66,15 @@ def read_weights(spec: ModelSpec) -> LayerWeights:
 
 
 def _note(model: Model, weights: Tensor) -> str:
-    """Tell which tensor was read, and the options of the convolution that it belongs to."""
-    note = f"weights {short_name(weights.name)}"
+    """Return the options of the convolution that weights belong to, if the file has a graph."""
     for each in model.graph or ():
         if each.weights is weights:
             facts = [f"stride {pair_text(each.stride)}"] if each.stride else []
             facts += [f"padding {each.padding}"] if each.padding else []
             facts += [f"dilation {pair_text(each.dilation)}"] if each.dilation else []
             facts += [f"groups {each.groups}"] if each.groups else []
-            return f"{note}; in the network {', '.join(facts)}" if facts else note
-    return note
+            return f"in the network {', '.join(facts)}" if facts else ""
+    return ""
 
 
 def read_vector(spec: ModelSpec) -> NDArray[np.float64]:

@@ -84,9 +84,11 @@ def set_text(
     if len(kernels.kernels) > 1 and planes > _MAX_PLANES:
         return _table_text(kernels, digits)
     parts = [_kernel_text(kernel, digits) for kernel in kernels.kernels]
-    if len(parts) > 1:
+    if kernels.note:
+        parts.append("\n".join(wrapped(kernels.note.split())))
+    if len(kernels.kernels) > 1:
         combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
-        parts.insert(0, f"{kernels.label}: {len(parts)} kernels, {combined}")
+        parts.insert(0, f"{kernels.label}: {len(kernels.kernels)} kernels, {combined}")
     if computed is not None:
         parts.append(_parameters_text(computed))
     return "\n\n".join(parts)
@@ -114,7 +116,9 @@ def _table_text(kernels: KernelSet, digits: int | None) -> str:
     if dead := [str(number) for number, norm in enumerate(norms, 1) if norm < least]:
         listed = ", ".join(dead[:_MAX_LISTED]) + ", ..." * (len(dead) > _MAX_LISTED)
         notes.append(f"all but zero, with a norm under {_DEAD:.0%} of the median: {listed}")
-    notes += [f"source: {first.source}"] * bool(first.source)
+    notes += wrapped(kernels.note.split())
+    notes += wrapped(f"source: {first.source}".split()) if first.source else []
+    heading += f"\n{first.summary}" if first.summary else ""
     return "\n\n".join((heading, "\n".join(table_lines(rows)), "\n".join(notes)))
 
 
