@@ -43,8 +43,7 @@ def write_summary(
         )
     else:
         figure = draw_figure(name, image, results, options.figure)
-    save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
-    return ()
+    return save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
 
 
 def draw_figure(name: str, image: ImageData, results: Results, options: FigureOptions) -> Any:

@@ -155,9 +155,11 @@ def write_figure(
     from convcli.plotting.save import save_figure, show_figure
 
     if output is not None:
-        save_figure(figure, Path(output), overwrite=overwrite)
+        notes = save_figure(figure, Path(output), overwrite=overwrite)
         if not quiet:
             print_name(output)
+        for note in notes:
+            click.echo(f"{shown(output)}: {note}", err=True)
     if show:
         show_figure([figure], advice)
 

@@ -408,7 +408,8 @@ def _text_height(text: str, points: float) -> float:
 def _least_width(heading: str, footer: Sequence[str]) -> float:
     """Return a width at which a short heading and each line of the footer stay on one line."""
     lines = max(map(len, footer), default=0) * _letter_width() + 2 * _EDGE
-    width = _SLACK * text_width(heading, theme().heading, "bold") + 2 * _EDGE
+    width = max(text_width(line, theme().heading, "bold") for line in heading.split("\n"))
+    width = _SLACK * width + 2 * _EDGE
     return max(min(width, 4.0) if heading else 0.0, lines)
 
 

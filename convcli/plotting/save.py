@@ -2,7 +2,9 @@
 
 import math
 import os
+import re
 import sys
+import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from convcli.atomic import atomic_write, in_python
-from convcli.errors import UsageError, shown
+from convcli.errors import UsageError, quoted, shown
 from convcli.plotting.style import style_context
 
 # Dates and version numbers are left out, so that equal figures make equal files.
@@ -42,10 +44,13 @@ def check_suffix(target: Path) -> str:
     return suffix[1:]
 
 
-def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> None:
-    """Write a figure at 150 pixels per inch, in the format that the target's suffix stands for.
+def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> tuple[str, ...]:
+    """Write a figure in the format that the target's suffix stands for.
 
     The same figure always gives the same bytes.
+
+    Returns:
+        Notes for the user: which letters are drawn as boxes, since no font has them.
 
     Raises:
         UsageError: figures cannot be written in this format.
@@ -56,8 +61,18 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
     options: dict[str, Any] = {"metadata": METADATA.get(file_format)}
     if file_format in ("jpg", "jpeg"):
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
-    with atomic_write(target, overwrite=overwrite) as file, style_context():
+    with (
+        atomic_write(target, overwrite=overwrite) as file,
+        style_context(),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
         figure.savefig(file, format=file_format, **options)
+    missing = (re.match(r"Glyph (\d+) ", str(warning.message)) for warning in caught)
+    letters = "".join(dict.fromkeys(chr(int(found[1])) for found in missing if found))
+    if not letters or file_format == "svg":  # its viewers have fonts of their own
+        return ()
+    return (f"no font here has the letters {quoted(letters)}: boxes stand for them",)
 
 
 def _check_sides(figure: Figure, target: Path, file_format: str) -> None:

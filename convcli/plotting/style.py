@@ -123,7 +123,7 @@ def style_context(options: FigureOptions | None = None) -> Iterator[None]:
     token = _current.set((look, options))
     try:
         with matplotlib.rc_context(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            warnings.filterwarnings("ignore", "(?s)Glyph .* missing from font", UserWarning)
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(_settings(look, options))
             yield

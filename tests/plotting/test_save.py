@@ -14,6 +14,7 @@ from PIL import Image
 
 import convcli
 from convcli.errors import ImageError, UsageError
+from convcli.figure_options import FigureOptions
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import draw_kernel
 from convcli.plotting.save import SUFFIXES, check_suffix, save_figure, show_figure
@@ -77,6 +78,22 @@ def test_a_png_has_150_pixels_to_the_inch(tmp_path):
     with Image.open(tmp_path / "k.PNG") as image:
         width, height = figure.get_size_inches()
     assert image.size == (round(width * 150), round(height * 150))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_letters_that_no_font_has_are_named(suffix, tmp_path):
+    figure = Figure()
+    figure.suptitle("\ue000\n\ue001 letters for private use \ue000")
+    notes = save_figure(figure, tmp_path / f"k{suffix}")
+    expected = "no font here has the letters '\\ue000\\ue001': boxes stand for them"
+    assert notes in ((), (expected,))
+    assert notes or suffix in (".svg", ".pdf")
+    assert save_figure(Figure(), tmp_path / f"k2{suffix}") == ()
+
+
+def test_a_title_of_two_lines_has_two_lines():
+    figure = draw_kernel(KERNEL, FigureOptions(title="two\nlines"))
+    assert figure.get_suptitle() == "two\nlines"
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".jpg"])
