@@ -533,6 +533,7 @@ def given_filter(
     if divisor is not None:
         members = tuple(member.with_divisor(divisor) for member in members)
     kernels = kernels._replace(kernels=members, combine=combine or kernels.combine)
+    divided = "" if divisor is None else f"divisor {divisor:.10g}"
     image_filter = Filter(
         kernels.label,
         members,
@@ -540,6 +541,7 @@ def given_filter(
         conv,
         range=range_name,
         bias=bias,
+        divided=divided,
         missing=lost,
     )
     return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)

@@ -71,6 +71,7 @@ class Filter(NamedTuple):
             NaN, whose pixel is ``missing.nodata`` where the result can hold it, else black.
         linear_light: whether sRGB pixels are turned into light, filtered, and turned back, before
             the bias is added.
+        divided: how the kernels were divided in another way than their own, in words.
     """
 
     label: str
@@ -88,6 +89,7 @@ class Filter(NamedTuple):
     slug: str = "custom"
     missing: Missing | None = None
     linear_light: bool = False
+    divided: str = ""
 
 
 class Filtered(NamedTuple):

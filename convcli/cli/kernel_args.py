@@ -156,6 +156,7 @@ class KernelArgs(NamedTuple):
                 slug=slug,
                 missing=missing,
                 linear_light=self.linear_light,
+                divided=self._divided,
             )
             for slug, group in zip(_distinct([group.slug for group in groups]), groups, strict=True)
         )
@@ -165,6 +166,12 @@ class KernelArgs(NamedTuple):
             if image_filter.combine == "direction":
                 hue_axes(image_filter)  # raises if their maps cannot give colors
         return filters
+
+    @property
+    def _divided(self) -> str:
+        """How the kernels are divided in another way than their own, in words."""
+        words = [] if self.divisor is None else [f"divisor {self.divisor:.10g}"]
+        return ", ".join([*words, *["normalized"] * self.normalize, *["density"] * self.density])
 
     def only_filter(
         self, conv: ConvOptions, number: int | None = None, missing: Missing | None = None

@@ -209,7 +209,8 @@ def clipping_hint(clipped: float) -> str:
     """
     if clipped < CLIPPED_SHARE:
         return ""
-    return f"{100 * clipped:.0f} % of the pixels are clipped: --range rescale shows all values"
+    share = math.floor(100 * clipped)  # 99.7 % are not all
+    return f"{share} % of the pixels are clipped: --range rescale shows all values"
 
 
 def hint_at_numbers(path: str) -> None:

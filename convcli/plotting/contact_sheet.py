@@ -151,15 +151,16 @@ def draw_results(
         for name, (image_filter, filtered) in zip(names, results, strict=True)
     ]
     tiles = input_tile(image, options) + tiles
-    own = scale_facts(scale, [filtered for _, filtered in results])
+    own = scale_facts(scale, [filtered for _, filtered in results], options)
     common = conv_facts(results[0][0]) if results else []
     facts = ", ".join([*[bank] * bool(bank), *common, *own])
     return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
 
 
-def scale_facts(scale: Scale, results: Sequence[Filtered]) -> list[str]:
+def scale_facts(scale: Scale, results: Sequence[Filtered], options: FigureOptions) -> list[str]:
     """Return the words for results that have colors of their own."""
-    is_own = scale == "own" and any(filtered.image.channels == 1 for filtered in results)
+    is_own = scale == "own" and options.limits is None
+    is_own = is_own and any(filtered.image.channels == 1 for filtered in results)
     return ["each result has its own scale"] * (is_own and len(results) > 1)
 
 
@@ -294,8 +295,8 @@ def _image_plans(
     meanings = [
         ["", ""]
         if is_compact
-        else [color_note(panel, scheme.ends), beyond_note(panel, scheme.ends)]
-        for panel, scheme in zip(panels, colors, strict=True)
+        else [color_note(panel, scheme.ends, tile.mapped), beyond_note(panel, scheme.ends)]
+        for tile, panel, scheme in zip(tiles, panels, colors, strict=True)
     ]
     notes = ["\n".join(number_notes([panel])) for panel in panels]
     is_free = theme().is_fixed and figure_options().layout is None  # as many as fit, if smaller

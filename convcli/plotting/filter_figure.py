@@ -119,10 +119,7 @@ def _draw(
         rows = [[make(scale) for make in row] for row in parts]
         if titles:
             rows = [
-                [
-                    part._replace(title=text, caption="")
-                    for part, text in zip(row, texts, strict=True)
-                ]
+                [part._replace(title=text) for part, text in zip(row, texts, strict=True)]
                 for row, texts in zip(rows, titles, strict=True)
             ]
         if options.layout == "column":
@@ -204,9 +201,13 @@ def _panel(image: ImageData) -> ImagePanel:
     return ImagePanel(image.reliable_pixels, image.max_value)
 
 
-def _image(panel: ImagePanel, numbered: _Numbered, **options: Any) -> PartOf:
-    """Return an image; one with numbers in its cells does not become too small for them."""
-    make = image_part(panel, _IMAGE, numbers=numbered == "all", **options)
+def _image(panel: ImagePanel, numbered: _Numbered, *, caption: str, **options: Any) -> PartOf:
+    """Return an image; one with numbers in its cells does not become too small for them.
+
+    The user's titles take the place of captions, but not of what colors mean.
+    """
+    caption = "" if figure_options().titles else caption
+    make = image_part(panel, _IMAGE, caption=caption, numbers=numbered == "all", **options)
     if numbered != "all" or not panel.numbered:
         return make
     points = number_points(panel_box(panel, _IMAGE), panel.shape, widest_text(panel.texts()))
@@ -255,7 +256,10 @@ def _result(image_filter: Filter, filtered: Filtered, numbered: _Numbered) -> Pa
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
     title = result_name(image_filter)
-    part = _image(panel, numbered, title=title, caption=caption, ends=ends, bar=bar)
+    part = _image(
+        panel, numbered, title=title, caption=caption, ends=ends, mapped=filtered.stats.ends,
+        bar=bar,
+    )  # fmt: skip
     if image_filter.combine == "direction":
         return lambda scale: with_color_wheel(part(scale))
     return part

@@ -140,14 +140,24 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
     return low, high
 
 
-def color_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
-    """Return a line on what the colors of a map of three channels mean, if it is of plain numbers.
+def color_note(
+    panel: ImagePanel, ends: tuple[float, float], mapped: tuple[float, float] | None = None
+) -> str:
+    """Return a line on what the colors of a map of three channels mean, unless it is a photograph.
+
+    ``mapped`` are the values that became pixel 0 and white, where values were mapped to pixels.
 
     >>> color_note(ImagePanel(np.zeros((2, 2, 3)), None), (-9, 9))
     'each channel: black -9, mid-gray 0, white 9'
+    >>> color_note(ImagePanel(np.zeros((2, 2, 3)), 255), (0, 255), (-40.5, 300))
+    'each channel: black -40.5, white 300'
     """
-    if panel.pixels.ndim == 2 or panel.max_value is not None:
+    if panel.pixels.ndim == 2:
         return ""
+    if panel.max_value is not None:
+        if mapped is None or mapped == (0, panel.max_value):
+            return ""
+        ends = mapped
     low, high = map(format_short, ends)
     middle = ", mid-gray 0" if ends[0] == -ends[1] else ""
     return f"each channel: black {low}{middle}, white {high}"
@@ -354,6 +364,7 @@ def image_part(
     title: str = "",
     caption: str = "",
     ends: tuple[float, float] | None = None,
+    mapped: tuple[float, float] | None = None,
     bar: Bar | None = None,
     pads: Pads | None = None,
     ticks: bool = True,
@@ -373,6 +384,7 @@ def image_part(
         title: above it.
         caption: more lines below the title; what is misleading in the display is added.
         ends: the values at the ends of its colors; None for its own.
+        mapped: the values that became pixel 0 and white, if they are others.
         bar: its color bar; None for none.
         pads: the cells on each side that are padding, which is hatched; rows and columns are
             numbered as without it.
@@ -382,7 +394,7 @@ def image_part(
             are beyond them.
     """
     low_high = common_range([panel]) if ends is None else ends
-    colors = [color_note(panel, low_high), beyond_note(panel, low_high)]
+    colors = [color_note(panel, low_high, mapped), beyond_note(panel, low_high)]
     lines = [caption, *colors * meaning, *number_notes([panel])]
     notes = "\n".join(filter(None, lines))
 

@@ -14,7 +14,7 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from convcli.errors import shown
-from convcli.geometry import ConvOptions, border_name
+from convcli.geometry import ConvOptions, as_pair, border_name
 from convcli.kernels.matrix_text import short_name
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def conv_facts(image_filter: Filter) -> list[str]:
     ['padding 5', 'border wrap', 'stride 2', 'range abs']
     """
     facts = option_facts(image_filter.conv)
+    facts += [image_filter.divided] * bool(image_filter.divided)
     if image_filter.bias is not None:
         facts.append(f"bias {format_short(image_filter.bias)}")
     if image_filter.missing is not None:
@@ -201,7 +202,9 @@ def option_facts(conv: ConvOptions) -> list[str]:
         if (text := _option_text(getattr(conv, name))) != "1":
             facts.append(f"{name} {text}")
     if not isinstance(conv.anchor, str) or conv.anchor != usual.anchor:
-        facts.append(f"anchor {_option_text(conv.anchor)}")
+        anchor = conv.anchor
+        place = anchor if isinstance(anchor, str) else "{},{}".format(*as_pair(anchor, "", least=0))
+        facts.append(f"anchor {place}")
     return facts
 
 

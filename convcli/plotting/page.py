@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from convcli.errors import UsageError
 from convcli.plotting.axes import DrawnImage, write_numbers
-from convcli.plotting.labels import line_count, text_width, wrap
+from convcli.plotting.labels import format_short, line_count, text_width, wrap
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import Box, figure_options, theme
 
@@ -183,17 +183,18 @@ def compose(
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
     plans = [Simpler(plan, left_out), *simpler]
-    sheet = _Sheet(heading, facts, footer, fills)
+    stated = _joined(facts, _limits_text())
+    sheet = _Sheet(heading, stated, footer, fills)
     rows, lack = _fitting(plans, sheet, unit, least, by_part=by_part)
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
     if not fills:
         width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
-        narrow = _top_text(heading, _joined(facts, lack), width), _bottom_text(footer, width)
+        narrow = _top_text(heading, _joined(stated, lack), width), _bottom_text(footer, width)
         if _height(lines, *narrow) > _highest():  # with more lines of text than were planned
             width = look.width
-    top_text = _top_text(heading, _joined(facts, lack), width)
+    top_text = _top_text(heading, _joined(stated, lack), width)
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)
     height = look.height if look.is_fixed else needed
@@ -248,6 +249,12 @@ def fits_line(parts: Sequence[Part]) -> bool:
     """Return whether parts fit the page side by side."""
     width = sum(part.width for part in parts) + _GAP * (len(parts) - 1)
     return width <= theme().width - 2 * _EDGE + 1e-9
+
+
+def _limits_text() -> str:
+    """Return a line on the option ``limits``, which brightens or cuts what is drawn."""
+    limits = figure_options().limits
+    return "" if limits is None else "limits {} to {}".format(*map(format_short, limits))
 
 
 def _joined(*facts: str) -> str:

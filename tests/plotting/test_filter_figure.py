@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
+from convcli import cross_correlate, plot
 from convcli.choices import THEMES
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
@@ -390,6 +391,34 @@ def test_the_colors_of_a_kernel_without_negative_weights_begin_at_zero():
     kernel = shown(draw(GRAY, [row(GRAY, (BLUR,))]))[1]
     assert kernel.images[0].get_clim() == (0, 4)
     assert kernel.images[0].get_cmap().name == "viridis"
+
+
+def test_limits_are_told_below_the_heading():
+    for pixels, kernel in ((GRAY, "outline"), (SIGNAL, "1 2 1")):
+        figure = plot(pixels, kernel, limits=(-1, 5.5))
+        assert "limits -1 to 5.5" in [text.get_text() for text in figure.texts]
+    assert not any("limits" in text.get_text() for text in plot(GRAY, "outline").texts)
+
+
+@pytest.mark.parametrize("titles", [None, ("Edges",)])
+def test_a_color_result_says_which_values_are_black_and_white(titles):
+    figure = plot(COLOR, "outline", range="rescale", panels=["result"], titles=titles)
+    values = cross_correlate(COLOR, "outline")
+    said = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert f"each channel: black {values.min()}, white {values.max()}" in said
+    assert ("min" in said) == (titles is None)
+    photo = plot(COLOR, "outline", panels=["input", "result"])
+    assert not any("each channel" in text.get_text() for text in photo.texts)
+
+
+def test_titles_keep_the_lines_on_what_colors_mean():
+    figure = plot(np.array([[1.0, np.nan], [2, 3]]), "identity", panels=["input"], titles=["One"])
+    assert title_of(shown(figure)[0]) == "One\n1 NaN in magenta"
+
+
+def test_divisors_and_anchors_are_told():
+    figure = plot(GRAY, "1 2; 3 4", divisor=3, anchor=(0, 0), panels=["input", "result"])
+    assert "anchor 0,0, divisor 3" in [text.get_text() for text in figure.texts]
 
 
 def test_panels_titles_and_no_axes():

@@ -219,7 +219,9 @@ class _Page:
             for detail in self._details()
         )
         facts = ""
-        if not self._is_common:
+        if figure_options().limits is not None:
+            facts = ""
+        elif not self._is_common:
             facts = "each map has its own scale"
         elif self._is_shared:
             facts = "layers of one unit share a scale"

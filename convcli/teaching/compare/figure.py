@@ -89,7 +89,7 @@ def draw_comparison(
             else tile
             for tile, item in zip(results, compared, strict=True)
         ]
-    own = scale_facts(scale, [item.filtered for item in compared])
+    own = scale_facts(scale, [item.filtered for item in compared], options)
     facts = ", ".join(filter(None, [*_common_facts(compared), *own, left_out]))
     if diff:
         partners = [_original(image, results[0])]

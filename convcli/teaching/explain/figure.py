@@ -368,9 +368,13 @@ def _output_part(explanation: Computation, feature_map: FeatureMap, longest: flo
     panel = ImagePanel(pixels, feature_map.max_value)
     ends = common_range([panel])
     values = ", ".join(format_number(output.pixel) for output in explanation.outputs)
-    caption = f"{size_text(explanation.output_shape)}{note}, pixel {values}"
+    unit = "value" if feature_map.max_value is None else "pixel"
+    caption = f"{size_text(explanation.output_shape)}{note}, {unit} {values}"
     bar = value_bar(panel, ends, mapped=feature_map.ends)
-    part = image_part(panel, longest, title="output", caption=caption, ends=ends, bar=bar)
+    mapped = feature_map.ends
+    part = image_part(
+        panel, longest, title="output", caption=caption, ends=ends, mapped=mapped, bar=bar
+    )
     row, column = explanation.at
     rows, columns = panel.shape
     return marked(part, (column, row, column + 1, row + 1), [], (0, 0, columns, rows))
