@@ -113,7 +113,7 @@ def draw_overlay(
     plot = plot_part(
         partial(_draw, curves=curves, limits=limits),
         lambda scale: (_WIDTH * scale, _HEIGHT * scale),
-        xlabel=x_label(signals[0].scale),
+        xlabel=_x_label(signals[0].scale, curves),
     )
 
     def plan(scale: float) -> Rows:
@@ -123,6 +123,13 @@ def draw_overlay(
     marked = [result.peak_text for result in signals if result.peak_text]
     line = ", ".join(filter(None, [facts, *marked, *notes]))
     return compose(plan, title=title, facts=line, least=_SMALLEST_SCALE)
+
+
+def _x_label(scale: SampleScale, curves: Sequence[_Curve]) -> str:
+    """Return the label of the x axis; inputs and kernels have no lags."""
+    label = x_label(scale)
+    is_shared = label == "lag" and any(curve.role < 2 for curve in curves)
+    return "sample, or lag of a result" if is_shared else label
 
 
 def _curves(

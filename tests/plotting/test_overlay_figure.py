@@ -100,7 +100,8 @@ def test_without_positions_an_overlay_counts_as_numpy_and_scipy(operation, paddi
     expected = dict(zip(places.tolist(), whole.tolist(), strict=True))
     assert len(t) == {"full": 9, "same": 6, "valid": 3}[padding]
     assert [expected[place] for place in t] == y.tolist()
-    assert axes.get_xlabel() == {"correlate": "lag", "convolve": "sample"}[operation]
+    labels = {"correlate": "sample, or lag of a result", "convolve": "sample"}
+    assert axes.get_xlabel() == labels[operation]
     assert ring(axes) == (t[y.argmax()], y.max())
 
 

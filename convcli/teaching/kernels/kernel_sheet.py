@@ -235,6 +235,8 @@ def _profile_part(values: NDArray[np.generic], group: HeatmapGroup, width: float
             marker = style if len(weights) <= 2 * MAX_TICKED else style[1:]
             axes.plot(weights.astype(np.float64), marker, color=color, label=name, markersize=4)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+        if values.size == 1:  # the only place
+            axes.set(xlim=(-0.5, 0.5), xticks=[0])
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(bar_number)
         _make_room_for_legend(axes, len(lines), 1)
@@ -341,7 +343,8 @@ def _gain_part(response: NDArray[np.float64]) -> PartOf:
             directions.items(), _CURVES, strict=True
         ):
             gains = response[center + down * steps, center + across * steps]
-            axes.plot(steps / len(response), gains, style, color=color, label=name, linewidth=width)
+            frequencies = steps / (2 * center)
+            axes.plot(frequencies, gains, style, color=color, label=name, linewidth=width)
         axes.set_xlim(0, 0.5)
         axes.set_ylim(-0.04 * highest, highest)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
@@ -359,14 +362,17 @@ def _gain_part(response: NDArray[np.float64]) -> PartOf:
 
 def _frequency_part(response: NDArray[np.float64], at_zero: float) -> PartOf:
     """Return a frequency response (n, n), with frequency zero in the center."""
-    highest = float(f"{response.max():.12g}") or 1.0  # 1, not 0.9999999999999999
+    highest = float(f"{response.max():.12g}")  # 1, not 0.9999999999999999
+    caption = "gain 0 at every frequency"
+    if highest:
+        caption = f"gain 0 (dark) to {format_short(highest)}; {format_short(at_zero)} in the middle"
 
     def draw(axes: Axes) -> None:
         axes.imshow(
             response,
             cmap=unsigned_colormap(),
             vmin=0,
-            vmax=highest,
+            vmax=highest or 1,
             extent=(-0.5, 0.5, 0.5, -0.5),
             interpolation="nearest",
             aspect="auto",
@@ -380,7 +386,7 @@ def _frequency_part(response: NDArray[np.float64], at_zero: float) -> PartOf:
         draw,
         lambda scale: (scale * _SIDE, scale * _SIDE),
         title="frequency response",
-        caption=f"gain 0 (dark) to {format_short(highest)}; {format_short(at_zero)} in the middle",
+        caption=caption,
         xlabel="cycles per pixel, across",
         ylabel="cycles per pixel, down",
     )

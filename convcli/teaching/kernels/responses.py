@@ -10,7 +10,7 @@ from convcli.core.correlate import feature_map
 from convcli.geometry import ConvOptions, Pair
 
 _MAX_DIRECT = 128 * 128  # weights that are summed; more would take seconds
-_SAMPLES = 129  # odd, so that one sample lies at frequency zero
+_SAMPLES = 120  # in 1 cycle per pixel: waves of 2, 3, 4, 5, 6 and 8 pixels are among them
 _ROUNDING = 1e-12  # rounding error of a sum that should be 0, relative to the sum of magnitudes
 
 
@@ -68,17 +68,18 @@ def frequency_response(weights: NDArray[np.generic]) -> NDArray[np.float64]:
         weights: (rows, columns), divided by the divisor.
 
     Returns:
-        (n, n) with n odd: 129, or more for a kernel with longer sides. Sample [i, j] belongs to
-        ``(i - n // 2) / n`` cycles per pixel down and ``(j - n // 2) / n`` across, so frequency
-        zero is in the center.
+        (n + 1, n + 1), where n is 120 or, for a kernel with longer sides, a multiple of it. Sample
+        [i, j] belongs to ``i / n - 0.5`` cycles per pixel down and ``j / n - 0.5`` across, so
+        frequency zero is in the center.
 
     >>> response = frequency_response(np.array([[1, 0, -1]]))
-    >>> response.shape, response[64, 64].item()
-    ((129, 129), 0.0)
+    >>> response.shape, response[60, 60].item(), response[60, 90].item()
+    ((121, 121), 0.0, 2.0)
     """
-    samples = max(_SAMPLES, *(extent | 1 for extent in weights.shape))
+    samples = _SAMPLES * math.ceil(max(weights.shape) / _SAMPLES)
     spectrum = np.fft.fft2(weights.astype(np.float64), s=(samples, samples))
-    return np.fft.fftshift(np.abs(spectrum))
+    # The gains at -0.5 are those at 0.5.
+    return np.pad(np.fft.fftshift(np.abs(spectrum)), ((0, 1), (0, 1)), mode="wrap")
 
 
 def gain_at_zero(weights: NDArray[np.generic]) -> float:

@@ -165,6 +165,19 @@ def test_the_gain_is_of_the_weights_with_their_divisor():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spec", "caption"),
+    [("sobel-x", "gain 0 (dark) to 8; 0 in the middle"), ("0", "gain 0 at every frequency")],
+)
+def test_the_greatest_gain_is_told(spec, caption):
+    assert caption in " ".join(words(draw_kernel_sheet(read_spec(spec), frequency=True)))
+
+
+def test_the_only_place_of_a_profile_is_whole():
+    axes = curves(draw_kernel_sheet(one([[3]])), "weight")
+    assert axes.get_xticks().tolist() == [0]
+
+
 def test_gains_run_along_four_directions():
     axes = curves(draw_kernel_sheet(one([[1, 0], [0, -1]]), frequency=True), "gain")
     found = {line.get_label(): line.get_xydata() for line in axes.lines}
