@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,10 +16,20 @@ from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, size_text
 from convcli.images.image import ImageData
+from convcli.plotting.axes import number_points, widest_text
 from convcli.plotting.filtered_signal import x_label
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import format_short, text_width
-from convcli.plotting.page import Part, Plan, Rows, compose, plot_part
+from convcli.plotting.page import (
+    NO_ROOM_FOR_NUMBERS,
+    Part,
+    Plan,
+    Rows,
+    Simpler,
+    compose,
+    in_lines,
+    plot_part,
+)
 from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
@@ -36,6 +47,7 @@ from convcli.signals import SampleAxis
 _IMAGE = 4.0  # inches; the longer side
 _SIGNAL_WIDTH, _SIGNAL_HEIGHT = 8.0, 1.8
 _USUAL: tuple[Panel, ...] = ("input", "padded")
+_COPIED = "copied from"
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,8 @@ def draw_padding(
     """Draw an image and its padded form, whose padding is hatched.
 
     Of a small matrix, a third panel gives for each cell the row and column of the pixel that it
-    copies, unless the panels are chosen or the border holds a fill value. A signal of one row or
+    copies, unless the panels are chosen or the border holds a fill value; where a page has no room
+    for all numbers, the input is left out. A signal of one row or
     one column is drawn as stems or lines; below the padding stands the sample that it copies.
 
     Args:
@@ -87,16 +100,19 @@ def draw_padding(
     with style_context(options):
         if are_signals([image.pixels, padded.pixels]):
             padding = SignalPadding(*_along(image, pads), border, fill)
-            plan = _signal_plan(image, padding, names)
-        else:
-            plan = _image_plan(image, padded, pads, border, names)
-        return compose(plan, title=title, facts=facts)
+            return compose(_signal_plan(image, padding, names), title=title, facts=facts)
+        most, *simpler = _image_plans(image, padded, pads, border, names)
+        return compose(most.plan, title=title, facts=facts, simpler=simpler)
 
 
-def _image_plan(
-    image: ImageData, padded: ImageData, pads: Pads, border: str, names: Sequence[Panel]
-) -> Plan:
-    """Return a function from a scale to the panels of an image."""
+def _image_plans(
+    image: ImageData, padded: ImageData, pads: Pads, border: str, names: Sequence[str]
+) -> list[Simpler]:
+    """Return plans of the panels of an image, with fewer and fewer panels.
+
+    A page without room for all numbers lacks the input first, whose numbers are also in the middle
+    of the padded image.
+    """
     options = figure_options()
     original = ImagePanel(image.pixels, image.max_value)
     result = ImagePanel(padded.pixels, padded.max_value)
@@ -111,25 +127,57 @@ def _image_plan(
             result, _IMAGE, title="padded", caption=hatched, ends=ends, bar=bar, pads=pads
         ),
     }
-    chosen = [parts[name] for name in names]
+    panels = {"input": original, "padded": result}
     copies = border not in ("zero", "constant")
     if options.panels is None and copies and result.numbered and any(pads):
         labels = _copied_places(image, pads, border)
         copied = _CopiedPanel(padded.pixels, padded.max_value, labels=labels)
         caption = "row,column of the pixel that each cell shows"
-        chosen.append(
-            image_part(copied, _IMAGE, title="copied from", caption=caption, ends=ends, pads=pads)
-        )
-    titles = _titles(len(chosen))
+        part = image_part(copied, _IMAGE, title=_COPIED, caption=caption, ends=ends, pads=pads)
+        if _numbers_scale(part(1.0), copied):  # it is nothing without its numbers
+            parts[_COPIED], panels[_COPIED] = part, copied
+            names = [*names, _COPIED]
+    chosen = {name: parts[name] for name in names}
+    least = {name: _numbers_scale(chosen[name](1.0), panels[name]) for name in chosen}
+    titles = dict(zip(chosen, _titles(len(chosen)), strict=True))
 
-    def plan(scale: float) -> Rows:
-        row = [_retitled(make(scale), text) for make, text in zip(chosen, titles, strict=True)]
+    def plan(names: Sequence[str], scale: float, *, numbers: bool) -> Rows:
+        row = [
+            _retitled(chosen[name](max(scale, least[name] * numbers)), titles[name])
+            for name in names
+        ]
         if options.layout == "column":
             return [[part] for part in row]
+        if options.layout is None and numbers:
+            return in_lines(row)
         across = int(np.ceil(np.sqrt(len(row)))) if options.layout == "grid" else len(row)
         return [row[start : start + across] for start in range(0, len(row), across)]
 
-    return plan
+    if not any(least.values()):
+        return [Simpler(partial(plan, list(chosen), numbers=False))]
+    has_copied = _COPIED in chosen
+    simpler = [
+        Simpler(partial(plan, [each for each in chosen if each != name], numbers=True), [name])
+        for name in ["input", _COPIED] * has_copied
+    ]
+    bare = [name for name in chosen if name != _COPIED]
+    lack = [NO_ROOM_FOR_NUMBERS, *[_COPIED] * has_copied]
+    return [
+        Simpler(partial(plan, list(chosen), numbers=True)),
+        *simpler,
+        Simpler(partial(plan, bare, numbers=False), lack),
+    ]
+
+
+def _numbers_scale(part: Part, panel: ImagePanel) -> float:
+    """Return the scale from which on the cells of a panel have room for their numbers.
+
+    It is 0 for a panel without numbers. ``part`` shows it at scale 1.
+    """
+    if not (texts := panel.texts()):
+        return 0.0
+    points = number_points(part.box, panel.shape, widest_text(texts))
+    return theme().number / points if points >= theme().number else 0.0
 
 
 def _titles(count: int) -> Sequence[str | None]:

@@ -83,6 +83,29 @@ def test_no_places_where_nothing_is_copied_or_cells_are_too_small(drawn, name):
     assert len(images(drawn(name))) == 2
 
 
+@pytest.mark.parametrize("sides", [(1, 1, 1, 1), (2, 2, 2, 2), (5, 5, 5, 5)])
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_grid_is_without_numbers_where_a_page_has_room_for_fewer_grids(theme, sides):
+    image, pads = ImageData(RNG.integers(0, 99, (6, 6)), None), Pads(*sides)
+    padded = pad_image(image, pads, "reflect")
+    figure = draw_padding(
+        image, padded, pads, "reflect", title="t", options=FigureOptions(theme=theme)
+    )
+    grids = images(figure)
+    assert len(grids) > 1
+    assert all(map(cells, grids))
+    names = ["input", "padded", "copied from"]
+    [missing] = {name for name in names if name not in words(figure)} or {""}
+    assert (f"left out: {missing}" in "".join(words(figure))) == bool(missing)
+
+
+def test_a_padded_matrix_whose_copies_have_no_room_for_numbers_shows_no_copies():
+    image, pads = ImageData(np.arange(144).reshape(12, 12), None), Pads(2, 2, 2, 2)
+    figure = draw_padding(image, pad_image(image, pads, "edge"), pads, "edge")
+    assert len(images(figure)) == 2
+    assert all(map(cells, images(figure)))
+
+
 def test_both_images_have_one_scale(drawn):
     for name in ("fill", "floats", "gray"):
         scales = [axes.images[0].get_clim() for axes in images(drawn(name))]
