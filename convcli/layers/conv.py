@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import run
-from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with_channels
+from convcli.core.depthwise import depthwise
+from convcli.core.dtypes import DOUBLE, float_type, int_if_whole, smallest_integer, with_channels
 from convcli.core.memory import strip_bytes
-from convcli.core.plan import Plan, make_plan
+from convcli.core.plan import Plan, as_applied, make_plan
 from convcli.errors import KernelError, UsageError, count_text
-from convcli.geometry import ConvOptions, Geometry, Pair, size_text
+from convcli.geometry import ConvOptions, Geometry, Pair, border_name, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
@@ -134,6 +136,8 @@ class Conv:
             UsageError: the sums exceed 64-bit integers.
         """
         each, count = maps.shape[2] // self.groups, len(self.sets) // self.groups
+        if self.groups > 1 and each == 1 and (every := self._depthwise(maps)) is not None:
+            return every
         runs = (
             [(self.sets, maps)]
             if self.groups == 1
@@ -150,6 +154,22 @@ class Conv:
         ]
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
         return add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
+
+    def _depthwise(self, maps: Maps) -> Maps | None:
+        """Compute all maps at once if each reads one channel; None if that is not possible."""
+        kernels, options = self.kernels, self.options
+        shapes = {(kernel.matrix.shape, kernel.divisor, kernel.bias) for kernel in kernels}
+        if len(shapes) > 1 or self.method != "auto" or kernels[0].divisor != 1:
+            return None
+        applied = [as_applied(kernel.matrix, options.operation) for kernel in kernels]
+        weights = np.stack(applied).reshape(maps.shape[2], -1, *kernels[0].shape)
+        shape = maps.shape[0], maps.shape[1], maps.shape[2]
+        geometry = self.kernel_geometry(kernels[0], shape)
+        border = border_name(options.border)
+        result = depthwise(maps, weights, geometry, border, options.fill, self.threads)
+        own = self._sum_bias(kernels[0], None)
+        biases = self.bias if isinstance(self.bias, tuple) else (own,)
+        return add_biases(result, biases) if result is not None and any(biases) else result
 
     def kernels_of(self, number: int, channels: int) -> tuple[KernelSet, range]:
         """Return the kernels that compute a map, and the channels that they read.
@@ -211,7 +231,11 @@ class Conv:
             )
             for kernel in self.kernels
         ]
-        return max(strips) * max(len(group.kernels) for group in self.sets)
+        most = max(strips) * max(len(group.kernels) for group in self.sets)
+        if self.groups == shape[2] > 1:  # the maps of a depthwise convolution are padded as a whole
+            padded = self.kernel_geometry(self.kernels[0], shape).padded_shape
+            most += DOUBLE.itemsize * math.prod(padded) * shape[2]
+        return most
 
     def kernel_geometry(self, kernel: Kernel, shape: Shape) -> Geometry:
         """Return the windows of one of the kernels over maps of this shape.
