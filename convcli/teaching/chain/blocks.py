@@ -71,6 +71,8 @@ class Block(NamedTuple):
         facts: extremes and the like; None for no caption.
         panels: the maps that are drawn, with no more pixels than the page.
         names: of the panels, if there are several.
+        sources: of each panel, the maps before that it is computed from, such as ``4 to 6``; empty
+            unless the layer has groups.
         size: rows and columns of a map.
         map_count: the number of maps.
         spread: of the maps' values.
@@ -99,6 +101,16 @@ class Block(NamedTuple):
     is_signal: bool = False
     keeps_channels: bool = False
     axis: SampleAxis | None = None
+    sources: Sequence[str] = ()
+
+    def labels(self, places: Sequence[int]) -> list[str]:
+        """Return what stands above some of the panels: their names, and what they read."""
+        names = [self.names[place] for place in places]
+        if not self.sources:
+            return names
+        return [
+            f"{name} from {self.sources[place]}" for name, place in zip(names, places, strict=True)
+        ]
 
     def caption(self, drawn: Sequence[int], *, extremes: bool = True) -> str:
         """Return size, number of maps and extremes, given which of the panels are drawn."""
@@ -158,7 +170,7 @@ def next_block(
         maps += 0  # turns -0 into 0
     keeps = keeps_units(layer)
     is_signal = before.is_signal and signal_axis(maps) is not None
-    return _block(
+    block = _block(
         title,
         maps,
         keeps_units=keeps,
@@ -169,6 +181,19 @@ def next_block(
         is_signal=is_signal,
         keeps_channels=_keeps_channels(layer),
     )
+    return block._replace(sources=_sources(layer, before, len(block.panels)))
+
+
+def _sources(layer: Layer, before: Block, maps: int) -> list[str]:
+    """Return what each of some maps of a layer with groups reads: colors, or numbers of maps."""
+    if not isinstance(layer, Conv) or layer.groups == 1:
+        return []
+    texts = []
+    for number in range(maps):
+        _, read = layer.kernels_of(number, before.map_count)
+        names = [_COLORS[n] if before.has_colors else str(n + 1) for n in (read[0], read[-1])]
+        texts.append(" to ".join(dict.fromkeys(names)))
+    return texts
 
 
 def _applied_kernels(layer: Layer) -> tuple[Kernel, ...]:

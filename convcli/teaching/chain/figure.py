@@ -325,8 +325,12 @@ class _Page:
         count = len(drawn)
         across, each = self._tile(number, detail, scale)
         names = [block.names[place] for place in drawn]
-        widest_name = max(text_width(name, look.text) for name in names)
-        has_names = widest_name <= each[0] + 0.5 * _BETWEEN and each[1] >= 1.5 * look.line
+
+        def fit(labels: Sequence[str]) -> bool:
+            return max(text_width(label, look.text) for label in labels) <= each[0] + 0.5 * _BETWEEN
+
+        has_names = fit(names) and each[1] >= 1.5 * look.line
+        labels = block.labels(drawn) if fit(block.labels(drawn)) else names
         above = look.line if count > 1 and has_names else 0.0
         ticks = detail.ticks and count == 1
         inner_left = text_width("-0.000", look.text) + 0.1 if block.is_signal else 0.0
@@ -362,8 +366,8 @@ class _Page:
         return Part(
             partial(
                 self._draw_block, number=number, shown=drawn, detail=detail, across=across,
-                each=each, above=above, step_down=step_down, ticks=ticks, bar=bar, box=box,
-                windows=windows,
+                each=each, labels=labels, above=above, step_down=step_down, ticks=ticks, bar=bar,
+                box=box, windows=windows,
             ),
             box,
             block.title,
@@ -397,6 +401,7 @@ class _Page:
         detail: _Detail,
         across: int,
         each: Box,
+        labels: Sequence[str],
         above: float,
         step_down: float,
         ticks: bool,
@@ -413,7 +418,7 @@ class _Page:
             corner = left + column * (each[0] + _BETWEEN), top + row * step_down + above
             axes = axes_at(figure, *corner, each)
             if above:
-                axes.set_title(block.names[place], fontsize=theme().text, pad=2)
+                axes.set_title(labels[tile], fontsize=theme().text, pad=2)
             if block.is_signal:
                 ends = (scale.low, scale.high) if self._is_common else None
                 _draw_signal(axes, panel, each, ends, detail, block.axis)

@@ -663,6 +663,8 @@ def _conv_parts(
         notes = [f"1 of {len(terms)} sums, that of the largest product"]
     elif len(terms) > 1:
         notes = [term.channel or short_name(term.response.kernel) for term in terms]
+    elif step.channel:
+        notes = [f"of {step.channel}"]
     scales = Scales.of([term.part for term in drawn], None, None, digits)
     scales = scales._replace(window=ends, has_bars=False)
     kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"

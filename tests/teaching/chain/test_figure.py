@@ -382,3 +382,18 @@ def test_samples_of_a_chain_have_their_positions():
     assert pool.get_xlim() == (-1.125, 0.875)
     [dots] = [line for line in pool.lines if line.get_marker() == "o"]
     assert dots.get_xdata().tolist() == [-0.875, -0.375, 0.125, 0.625]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_maps_of_groups_say_what_they_are_made_from(tmp_path, theme, fits_page):
+    first, second = tmp_path / "first.npy", tmp_path / "second.npy"
+    np.save(first, RNG.normal(size=(6, 1, 3, 3)))
+    np.save(second, RNG.normal(size=(2, 3, 3, 3)))
+    text = f"conv -k {first} --groups 3 relu conv -k {second} --groups 2"
+    figure = draw(photo(40, 60, 3), text, theme=theme)
+    fits_page(figure, theme)
+    shown = [axes.get_title() for axes in figure.axes]
+    if theme == "screen":  # where there is room
+        assert {"1 from red", "2 from red", "3 from green", "6 from blue"} <= set(shown)
+        assert shown.count("1") == 1  # of relu
+        assert {"1 from 1 to 3", "2 from 4 to 6"} <= set(shown)
