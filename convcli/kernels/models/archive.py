@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from convcli.errors import KernelError
 
-MAX_READ = 4 * 2**20  # bytes that zipfile may ask for at once: a directory of 90,000 names
+MAX_READ = 4 * 2**20  # bytes that zipfile may ask for at once, as for a directory
+MAX_MEMBERS = 20_000  # files in a zip file; the arrays of a large network are a thousand
 _FAULTS = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),
     *(ValueError, OverflowError, LookupError),
@@ -54,7 +55,10 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
         KernelError: it is no zip file, or a damaged one.
     """
     with _explained():
-        return zipfile.ZipFile(_Cautious(file))
+        archive = zipfile.ZipFile(_Cautious(file))
+    if len(archive.infolist()) > MAX_MEMBERS:
+        raise KernelError(f"holds more than {MAX_MEMBERS:,} files")
+    return archive
 
 
 @contextmanager

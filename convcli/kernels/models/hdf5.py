@@ -22,7 +22,7 @@ from convcli.errors import KernelError, UsageError
 from convcli.kernels.models.archive import open_archive
 from convcli.kernels.models.model import Convolution, Model, Tensor, byte_count, check_weights
 
-MAX_OBJECTS, _MAX_DEPTH = 65_536, 16
+MAX_OBJECTS, _MAX_DEPTH = 20_000, 16
 _MAX_NAMES = 2**20  # bytes of the attribute that names the layers in their order
 _WEIGHTS = "model.weights.h5"  # in a .keras file
 _FAULTS = (OSError, RuntimeError, ValueError, TypeError, LookupError, OverflowError, AttributeError)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from convcli.errors import KernelError
 
-MAX_OPCODES = 1_000_000  # the file of a network of a thousand tensors has 50,000
+MAX_OPCODES = 500_000  # the file of a network of a thousand tensors has 50,000
 _MAX_KEY = 2**31
 _NUMBERS = {ord("K"): "<B", ord("M"): "<H", ord("J"): "<i", ord("G"): ">d"}
 _CONSTANTS = {ord("N"): None, 0x88: True, 0x89: False, ord(")"): ()}

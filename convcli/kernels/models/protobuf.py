@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError
 
-MAX_FIELDS = 1_000_000  # of a file: a network of a thousand layers has 50,000
+MAX_FIELDS = 300_000  # of a file: a network of a thousand layers has 50,000
 MAX_TEXT = 1000  # bytes of a name
 MAX_PACKED = 16 * 2**20  # bytes of numbers of variable length
 _LONGEST = 10  # bytes of a number
@@ -37,7 +37,7 @@ Value = int | Span
 
 
 class Reader:
-    """The messages of one file, of at most a million fields together, and 16 MiB of packed numbers.
+    """The messages of one file, of at most 300,000 fields together, and 16 MiB of packed numbers.
 
     Args:
         file: seekable.

@@ -147,6 +147,9 @@ def test_a_directory_of_any_length_is_not_read_whole(monkeypatch):
     monkeypatch.setattr(archive, "MAX_READ", 2000)
     data = members({f"{n}.npy": b"" for n in range(99)})
     assert "holds too many files" in refusal(data)
+    monkeypatch.undo()
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 98)
+    assert "holds more than 98 files" in refusal(data)
 
 
 def test_files_cut_short_at_every_byte():

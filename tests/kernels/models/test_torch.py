@@ -238,7 +238,7 @@ def test_circles_and_values_that_occur_often_are_searched_once():
 
 
 def test_pickles_of_many_opcodes_end_soon(monkeypatch):
-    assert "more than 1,000,000 opcodes" in refusal(archive(b"}" * 2_000_000))
+    assert "more than 500,000 opcodes" in refusal(archive(b"}" * 2_000_000))
     nested = b"\x80\x02" + b")\x85" + b"\x85" * 400_000 + b"."  # whose hash or repr may crash
     assert tensors(archive(nested)) == []
     assert tensors(archive(b"}" + b")\x85" + b"\x85" * 100_000 + b"K\1s.")) == []
