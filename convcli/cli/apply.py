@@ -26,6 +26,7 @@ from convcli.cli.options import (
     MessageOptions,
     check_figure_options,
     check_sheet_panels,
+    check_titles,
     conv_options,
     figure_option,
     input_option,
@@ -257,6 +258,7 @@ def apply(
     missing = missing_args.missing(reading)
     sets = kernel_args.sets()
     filters = kernel_args.filters(conv, counted=counted, missing=missing, sets=sets)
+    _check_panels(figure, outputs, len(filters))
     if search.matrix is not None:
         outputs = _matrix_outputs(outputs, several=len(filters) > 1 or messages.json)
     figure = figure._replace(digits=writing.digits)
@@ -279,6 +281,24 @@ def apply(
     unnamed = jobs.count == 1 and not (outputs.output or outputs.out_dir)
     results = run_jobs(jobs, options, execution)
     return _report(results, jobs, messages, progress=progress, unnamed=unnamed)
+
+
+def _check_panels(figure: FigureOptions, outputs: OutputOptions, results: int) -> None:
+    """Check the panels and titles of figures before anything is filtered.
+
+    Raises:
+        UsageError: a panel is that of another command, or titles are missing or too many.
+    """
+    if outputs.plot or outputs.show:
+        panels = figure.panels or ("input", "kernel", "result")
+        if "products" in panels:
+            raise click.UsageError(
+                "--panels: products are those of one window; convcli explain --at draws them"
+            )
+        curves = {"input" if each == "padded" else each for each in panels}
+        check_titles(figure, len(panels), len(panels) * results, len(curves))
+    elif outputs.grid:
+        check_titles(figure, results + ("input" in (figure.panels or ())))
 
 
 def _matrix_outputs(outputs: OutputOptions, *, several: bool) -> OutputOptions:

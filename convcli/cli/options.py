@@ -36,7 +36,6 @@ from convcli.cli.types import (
     ANCHOR_PLACE,
     LIMITS,
     MEMORY,
-    PANEL_LIST,
     PERCENTILE_PAIR,
     SIZE,
     TITLE_LIST,
@@ -49,6 +48,7 @@ from convcli.cli.types import (
     PathType,
     WordType,
     completion_items,
+    parse_panels,
 )
 from convcli.conventions import CONVENTIONS
 from convcli.figure_options import FigureOptions
@@ -415,7 +415,7 @@ _FIGURE = (
     figure_option("--cmap", metavar="NAME", rare=True, help="Colormap of matplotlib, e.g. gray."),
     figure_option(
         "--dpi", type=NumberType(20, 1200), metavar="N", rare=True, default=150.0,
-        help="Pixels per inch.",
+        show_default="150; of animations 100", help="Pixels per inch.",
     ),
     figure_option(
         "--width", type=NumberType(2, 60), metavar="INCHES", rare=True,
@@ -434,8 +434,8 @@ _LAYOUT = (
         "--layout",
         type=WordType(LAYOUTS),
         rare=True,
-        show_default="row",
-        help="How the panels of a result stand.",
+        show_default="by the figure",
+        help="How the panels stand.",
     ),
     figure_option(
         "--no-axes", "axes", is_flag=True, flag_value=False, default=True, show_default=False,
@@ -473,13 +473,27 @@ def panel_options(
         others: the panels that can be chosen too.
         more: other options of the figure.
     """
+    known = (*usual, *others)
     panels = figure_option(
         "--panels",
-        type=PANEL_LIST,
+        type=ParsedType("LIST", partial(parse_panels, known), known),
         show_default=",".join(usual),
-        help=f"What is drawn, of {', '.join((*usual, *others))}.",
+        help=f"What is drawn, of {', '.join(known)}.",
     )
     return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT, *more)
+
+
+def check_titles(figure: FigureOptions, *counts: int) -> None:
+    """Raise UsageError where --titles names more or fewer panels than there are.
+
+    ``counts`` are the numbers that have a meaning, the least one first.
+    """
+    given = figure.titles
+    if given is not None and len(given) not in counts:
+        raise click.UsageError(
+            f"--titles: {' or '.join(map(str, dict.fromkeys(counts)))} are needed, one a panel; "
+            f"{len(given)} are given"
+        )
 
 
 def check_sheet_panels(panels: Sequence[Panel] | None) -> None:

@@ -114,6 +114,9 @@ def pad(
     pads_of(kernel or (1, 1), padding, kernel)  # raises, before an INPUT is opened, on a mistake
     is_drawn = bool(plot or show)
     check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
+    for panel in figure.panels or ():
+        if panel not in ("input", "padded"):
+            raise click.UsageError(f"--panels: pad draws no {panel}; its panels are input, padded")
     unnamed = output is None and out_dir is None
     if not (unnamed and is_drawn):
         output = _output_path(source, output, out_dir, writing.format, prints=matrix is not None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -250,19 +250,25 @@ def parse_percentiles(text: str) -> tuple[float, float]:
     return low, high
 
 
-def parse_panels(text: str) -> tuple[Panel, ...]:
+def parse_panels(known: Sequence[str], text: str) -> tuple[Panel, ...]:
     """Read names of panels, separated by commas.
 
-    Raises:
-        ValueError: a panel has no such name.
+    Args:
+        known: those of the command. Its own messages say where other panels are drawn.
+        text: the names.
 
-    >>> parse_panels("input, result")
+    Raises:
+        ValueError: no panel has such a name, or a name occurs twice.
+
+    >>> parse_panels(["input", "result"], "input, result")
     ('input', 'result')
     """
     names = tuple(name.strip() for name in text.split(","))
-    for name in names:
+    for number, name in enumerate(names):
         if name not in PANELS:
-            raise ValueError(f"{name!r} is no panel; the panels are {', '.join(PANELS)}")
+            raise ValueError(f"{name!r} is no panel; the panels are {', '.join(known)}")
+        if name in names[:number]:
+            raise ValueError(f"{name!r} is named twice")
     return cast("tuple[Panel, ...]", names)
 
 
@@ -296,7 +302,6 @@ def parse_limits(text: str) -> tuple[float, float]:
 
 
 SIZE = ParsedType("WxH", parse_size)
-PANEL_LIST = ParsedType("LIST", parse_panels, PANELS)
 TITLE_LIST = ParsedType("LIST", parse_titles)
 LIMITS = ParsedType("LOW,HIGH", parse_limits)
 ANCHOR_PLACE = ParsedType("before|after|ROW,COL", parse_anchor, ANCHORS)

@@ -280,6 +280,8 @@ def test_kernels_named_by_values(compare, gray):
     assert [each["value"] for each in found] == ["outline", "gaussian:5"]
     both = records(compare(*flags, "-k", "blur", "--values", "outline gaussian:5"))
     assert [each["value"] for each in both] == ["blur", "outline", "gaussian:5"]
+    once = records(compare(*flags, "-k", "blur", "--values", "outline blur outline"))
+    assert [each["value"] for each in once] == ["blur", "outline"]
     compare("--vary", "border", "gray.png").fails(2, "-k SPEC")
 
 

@@ -243,14 +243,14 @@ def test_many_matrices_lose_their_numbers_before_the_page_becomes_a_tower():
 
 @pytest.mark.slow
 def test_a_page_has_an_end_and_says_what_lies_beyond_it():
-    filters = [Filter(f"k{n}", read_spec("outline").kernels) for n in range(60)]
+    filters = [Filter("k", read_spec("outline").kernels)]
     image = ImageData(GRAY, 8)
-    results = [(each, filter_image(image, each, 8)) for each in filters[:1]] * 60
+    results = [(each, filter_image(image, each, 8)) for each in filters] * 200
     figure = draw_filtering(image, results)
     assert figure.get_figheight() <= 56
     drawn = sum(len(axes.images) for axes in figure.axes if axes.images) // 3
-    [missing, count] = re.search(r"left out: (\d+) of (\d+) results", said(figure)).groups()
-    assert int(missing) == int(count) - drawn == 60 - drawn > 0
+    [missing, count] = re.search(r"(\d+) of (\d+) results", said(figure)).groups()
+    assert int(missing) == int(count) - drawn == 200 - drawn > 0
 
 
 def test_a_page_of_too_many_pixels_is_refused_before_it_is_drawn():

@@ -125,6 +125,11 @@ class Block(NamedTuple):
         maps = [] if is_single else [count]
         return ", ".join([size_text(self.size), *maps, *(self.facts if extremes else ())])
 
+    @property
+    def channels(self) -> list[int]:
+        """Which of the maps are kept, where these are more than fit a page; else none."""
+        return [int(name) - 1 for name in self.names] if self.map_count > MAX_MAPS else []
+
     def variations(self) -> list[float]:
         """Return the standard deviation of each panel, 0 for one without finite values."""
         finite = (panel.pixels[np.isfinite(panel.pixels)] for panel in self.panels)
@@ -180,6 +185,7 @@ def next_block(
         windows=geometry if isinstance(layer, Pool) else None,
         is_signal=is_signal,
         keeps_channels=_keeps_channels(layer),
+        channels=before.channels if _keeps_channels(layer) else (),
     )
     return block._replace(sources=_sources(layer, before, len(block.panels)))
 
@@ -243,15 +249,16 @@ def _block(
     kernels: Sequence[Kernel] = (),
     windows: Geometry | None = None,
     keeps_channels: bool = False,
+    channels: Sequence[int] = (),
 ) -> Block:
     rows, columns, count = maps.shape
     is_photo = white is not None and has_colors and rows * columns > 1 and not is_signal
     if is_photo:
         panels, names = [ImagePanel(maps, white)], [""]
     else:
-        most = min(count, MAX_MAPS)
-        panels = [ImagePanel(maps[..., channel], white) for channel in range(most)]
-        names = list(_COLORS) if has_colors else [str(number + 1) for number in range(most)]
+        channels = channels or _most_varied_channels(maps)
+        panels = [ImagePanel(maps[..., channel], white) for channel in channels]
+        names = list(_COLORS) if has_colors else [str(number + 1) for number in channels]
     spread = Spread.of(maps)
     facts = [f"min {format_short(spread.least)}", f"max {format_short(spread.greatest)}"]
     if white is not None and (spread.least < 0 or spread.greatest > white):
@@ -270,6 +277,16 @@ def _block(
         title, facts, kept, names, (rows, columns), count, spread, keeps_units, white,
         has_colors, kernels, windows, is_signal, keeps_channels,
     )  # fmt: skip
+
+
+def _most_varied_channels(maps: NDArray[Any]) -> list[int]:
+    """Return which of the maps (H, W, C) a block keeps: those that vary most, in their order."""
+    count = maps.shape[2]
+    if count <= MAX_MAPS:
+        return list(range(count))
+    finite = np.where(np.isfinite(maps), maps, 0)
+    variations = finite.reshape(-1, count).std(axis=0, dtype=np.float64)
+    return sorted(np.argsort(-variations, kind="stable")[:MAX_MAPS].tolist())
 
 
 def keeps_units(layer: Layer) -> bool:

@@ -279,7 +279,7 @@ class _Page:
         if not detail.extremes and any(block.facts for block in self._blocks):
             names.append("extremes")
         shown = self._blocks[: detail.blocks]
-        if any(len(block.panels) > detail.maps for block in shown):
+        if any(len(block.panels) > detail.maps or block.channels for block in shown):
             names.append("maps that vary least")
         if (left_out := len(self._blocks) - detail.blocks) > 0:
             names.append(f"the last {left_out} of {len(self._blocks) - 1} layers")

@@ -88,14 +88,11 @@ def draw_padding(
         options: how the figure looks.
 
     Raises:
-        UsageError: the image has neither 1 nor 3 channels, or the options name panels that this
-            figure does not have.
+        UsageError: the image has neither 1 nor 3 channels, or there are titles for more or fewer
+            panels.
     """
     options = options or FigureOptions()
     names = options.panels or _USUAL
-    for name in names:
-        if name not in _USUAL:
-            raise UsageError(f"--panels: pad draws no {name}; its panels are {', '.join(_USUAL)}")
     facts = f"border {border}" + (f" {format_short(fill)}" if border == "constant" else "")
     with style_context(options):
         if are_signals([image.pixels, padded.pixels]):

@@ -124,7 +124,7 @@ def test_a_theme_of_the_environment_needs_no_figure(apply, gray, monkeypatch):
 def test_an_unknown_panel_lists_them(apply, gray):
     ran = apply("-k", "blur", "gray.png", "--plot", "p.png", "--panels", "input,inptu")
     assert ran.code == 2
-    assert "'inptu' is no panel; the panels are input, padded, kernel, products, result" in ran.err
+    assert "'inptu' is no panel; the panels are input, kernel, result, padded" in ran.err
 
 
 def test_an_unknown_colormap_is_refused_before_anything_is_read(apply):
@@ -143,3 +143,20 @@ def test_width_and_dpi_give_the_pixels(apply, gray):
 def test_text_in_svg_stays_text(apply, gray):
     assert apply("-k", "blur", "gray.png", "--plot", "p.svg").code == 0
     assert Path("p.svg").read_text().count("<text") > 10
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--plot", "p.png", "--titles", "a,b"], "--titles: 3 are needed, one a panel; 2 are"),
+        (["--grid", "p.png", "--titles", "a,b"], "--titles: 1 are needed, one a panel; 2 are"),
+        (["--plot", "p.png", "--panels", "products"], "convcli explain --at draws them"),
+        (["--plot", "p.png", "--panels", "input,result,input"], "'input' is named twice"),
+    ],
+)
+def test_panels_and_titles_are_checked_before_anything_is_written(
+    apply, gray, contents, options, said
+):
+    before = contents()
+    apply("-k", "outline", "gray.png", *options).fails(2, said)
+    assert contents() == before

@@ -359,6 +359,18 @@ def test_the_figure_is_laid_out_as_it_was(name, laid_out):
     laid_out(draw(*LAID_OUT[name]), f"chain-{name}")
 
 
+def test_of_more_than_64_maps_those_that_vary_most_are_kept(tmp_path, monkeypatch):
+    weights = np.zeros((100, 1, 3, 3))
+    weights[30:94, :, 1, 1] = np.arange(64, 0, -1)[:, None]
+    monkeypatch.chdir(tmp_path)
+    np.save("bank.npy", weights)
+    figure = draw(photo(12, 9), "conv -k bank.npy relu")
+    names = [axes.get_title() for axes in shown(figure) if axes.get_title()]
+    assert names == [str(number) for number in range(31, 95)] * 2
+    assert "64 of 100 maps" in text_of(figure)
+    assert "maps that vary least" in text_of(figure)
+
+
 def test_a_full_page_shows_the_maps_that_vary_most_and_says_so(tmp_path, monkeypatch):
     weights = np.zeros((32, 3, 3, 3))
     weights[:, :, 1, 1] = -1  # ReLU leaves nothing of these

@@ -153,7 +153,5 @@ def test_panels_titles_and_layout():
     first, second = (axes.get_position() for axes in images(figure))
     assert first.y0 > second.y1
     assert {"One", "Two"} <= set(words(figure))
-    with pytest.raises(UsageError, match="pad draws no kernel; its panels are input, padded"):
-        draw("matrix", panels=("kernel",))
     with pytest.raises(UsageError, match="--titles needs 3: one for each panel; 2 are given"):
         draw("matrix", titles=("One", "Two"))
