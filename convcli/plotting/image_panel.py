@@ -157,7 +157,9 @@ def color_note(
     if panel.max_value is not None:
         if mapped is None or mapped == (0, panel.max_value):
             return ""
-        ends = mapped
+        start, span = mapped[0], mapped[1] - mapped[0]
+        first, last = (start + span * pixel / panel.max_value for pixel in ends)
+        ends = first, last
     low, high = map(format_short, ends)
     middle = ", mid-gray 0" if ends[0] == -ends[1] else ""
     return f"each channel: black {low}{middle}, white {high}"

@@ -407,6 +407,8 @@ def test_a_color_result_says_which_values_are_black_and_white(titles):
     said = " ".join(" ".join(text.get_text() for text in figure.texts).split())
     assert f"each channel: black {values.min()}, white {values.max()}" in said
     assert ("min" in said) == (titles is None)
+    limited = plot(COLOR, "outline", range="offset", panels=["result"], limits=(51, 102))
+    assert any("black -77, white -26" in text.get_text() for text in limited.texts)
     photo = plot(COLOR, "outline", panels=["input", "result"])
     assert not any("each channel" in text.get_text() for text in photo.texts)
 
