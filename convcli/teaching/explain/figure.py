@@ -21,6 +21,7 @@ from convcli.plotting.style import figure_options, style_context, theme
 # isort: split
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, product
 from typing import Any, Literal
@@ -55,7 +56,8 @@ from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.signal_figure import draw_explained_signal, is_signal
 from convcli.teaching.explain.steps import computation_lines, step_lines
 
-_Numbered = Literal["all", "grids", "none"]  # input and output too; window, kernel and products
+# Input and output too; window, kernel and products; these without the gaps of a dilation.
+_Numbered = Literal["all", "grids", "close", "none"]
 
 _MAX_SUMS = 24
 _FOOTER_LINES, _PAGE_LINES, _SLIDE_LINES = 40, 12, 5  # below the parts, at most
@@ -78,7 +80,8 @@ def draw_explanation(
 
     The window is outlined in the input and magnified where it is small on the page. Padding is
     hatched, and its row and column name those that it copies. A dilated kernel has its gaps.
-    Several kernels share one window. At most 24 sums are drawn.
+    Several kernels share one window. At most 24 sums are drawn, and on a slide those of the first
+    channel of a color image.
 
     Args:
         explanation: the explanation.
@@ -111,18 +114,22 @@ def draw_explanation(
 def _draw(
     explanation: Computation, pixels: NDArray[np.generic] | None, feature_map: FeatureMap | None
 ) -> NotebookFigure:
+    whole = explanation
+    if theme().is_fixed:  # has room for the steps of one channel
+        explanation = replace(whole, outputs=whole.outputs[:1])
+    others = [output.channel for output in whole.outputs[len(explanation.outputs) :]]
     terms = list(terms_of(explanation))
     drawn = terms[:_MAX_SUMS]
     before: list[PartOf] = []
     if pixels is not None:
         before = _place_parts(explanation, pixels, drawn)
     side = _image_side(len(drawn))
-    after = [] if feature_map is None else [_output_part(explanation, feature_map, side)]
+    after = [] if feature_map is None else [_output_part(whole, feature_map, side)]
 
     def plan(scales: Scales, numbered: _Numbered, scale: float) -> Rows:
         size = scale if numbered != "none" or scale > 1 else scale**_FASTER
         side = max(scale, 1.0) if numbered == "all" else size
-        shared, middle = _sum_parts(explanation, drawn, scales, numbers=numbered != "none")
+        shared, middle = _sum_parts(explanation, drawn, scales, numbered)
         start, end = ([make(side) for make in parts] for parts in (before, after))
         common = [make(size) for make in shared]
         lines = (
@@ -130,26 +137,15 @@ def _draw(
             if len(drawn) == 1
             else [[make(size) for make in line] for line in middle]
         )
-        sums = list(chain.from_iterable(lines))
-        if len(drawn) == 1 or theme().is_fixed:
-            whole = in_lines([*start, *common, *sums, *end])
-            if len(whole) == 1 or len(drawn) > 1:
-                return whole
-        if theme().is_fixed and start and end and fits_line(line := [stacked(start + end), *sums]):
-            return [line]
-        place = [*start, *common, *end]
-        return [line for parts in (place, *lines) if parts for line in in_lines(parts)]
+        return _arranged(start, common, lines, end, is_single=len(drawn) == 1)
 
     row, column = explanation.at
     footer, left_out = _footer(explanation)
+    left_out = [*others, *left_out]
     scales, *fewer = _scales(explanation, drawn, pixels)
-    details: list[tuple[Scales, _Numbered, list[str]]] = []
-    if pixels is not None and max(pixels.shape[:2]) <= MAX_TICKED:
-        details += [(scales, "all", []), *((each, "all", ["further digits"]) for each in fewer)]
-    lack = [NO_ROOM_FOR_NUMBERS] if details else []
-    details += [(scales, "grids", lack)]
-    details += ((each, "grids", ["further digits", *lack]) for each in fewer)
-    details.append((scales, "none", [NO_ROOM_FOR_NUMBERS] * bool(scales.widest)))
+    has_numbered_image = pixels is not None and max(pixels.shape[:2]) <= MAX_TICKED
+    has_gaps = theme().is_fixed and explanation.dilation != (1, 1)
+    details = _details(scales, fewer, image=has_numbered_image, gaps=has_gaps)
     facts = _facts(explanation)
     if len(drawn) > 1:
         weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
@@ -157,6 +153,8 @@ def _draw(
     if len(drawn) < len(terms):
         left_out = [*left_out, f"{len(terms) - len(drawn)} of {len(terms)} sums"]
     title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
+    if others:
+        title += f", {explanation.outputs[0].channel}"
     most, *simpler = (
         Simpler(partial(plan, own, numbered), [*left_out, *names])
         for own, numbered, names in details
@@ -165,6 +163,56 @@ def _draw(
         most.plan, title=title, facts=", ".join(facts), footer=footer, left_out=most.left_out,
         simpler=simpler, least=_LEAST_SCALE,
     )  # fmt: skip
+
+
+def _arranged(
+    start: list[Part],
+    common: list[Part],
+    lines: Sequence[Sequence[Part]],
+    end: list[Part],
+    *,
+    is_single: bool,
+) -> Rows:
+    """Return the input, the window that all kernels share, lines of sums, and the output in rows.
+
+    On a slide, output stands below input where only so all is one line.
+    """
+    sums = list(chain.from_iterable(lines))
+    together = in_lines([*start, *common, *sums, *end])
+    if len(together) == 1 and (is_single or theme().is_fixed):
+        return together
+    if theme().is_fixed and start and end:
+        line = [stacked(start + end), *common, *sums]
+        if fits_line(line):
+            return [line]
+    if theme().is_fixed and not is_single:
+        return together
+    place = [*start, *common, *end]
+    return [line for parts in (place, *lines) if parts for line in in_lines(parts)]
+
+
+def _details(
+    scales: Scales, fewer: Sequence[Scales], *, image: bool, gaps: bool
+) -> list[tuple[Scales, _Numbered, list[str]]]:
+    """Return the numbers that are shown, fewer and fewer, with the names of those left out.
+
+    Args:
+        scales: those of all digits.
+        fewer: those of fewer and fewer digits.
+        image: whether the input is small enough for numbers.
+        gaps: whether the gaps of a dilation may be left out.
+    """
+    all_scales: list[tuple[Scales, list[str]]] = [
+        (scales, []),
+        *((each, ["further digits"]) for each in fewer),
+    ]
+    lack = [NO_ROOM_FOR_NUMBERS] * image
+    details: list[tuple[Scales, _Numbered, list[str]]] = []
+    details += ((each, "all", names) for each, names in all_scales if image)
+    details += ((each, "grids", [*names, *lack]) for each, names in all_scales)
+    close = ["gaps of the dilation"]
+    details += ((each, "close", [*close, *names, *lack]) for each, names in all_scales if gaps)
+    return [*details, (scales, "none", [NO_ROOM_FOR_NUMBERS] * bool(scales.widest))]
 
 
 def _one_line(equation: Sequence[PartOf], size: float) -> list[Part]:
@@ -246,10 +294,10 @@ def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
 
 
 def _sum_parts(
-    explanation: Computation, terms: Sequence[Term], scales: Scales, *, numbers: bool
+    explanation: Computation, terms: Sequence[Term], scales: Scales, numbered: _Numbered
 ) -> tuple[list[PartOf], list[list[PartOf]]]:
     """Return the window that all kernels share, if they do, and lines of what else is summed."""
-    make = partial(grids_part, most=math.inf if numbers else 0.0, keeps_numbers=True)
+    make = partial(grids_part, most=0.0 if numbered == "none" else math.inf, keeps_numbers=True)
     windows: dict[tuple[Any, ...], list[Term]] = {}
     for term in terms:
         windows.setdefault(term.window, []).append(term)
@@ -258,6 +306,8 @@ def _sum_parts(
     triples: list[PartOf] = []
     for group in windows.values():
         places = Places.of(explanation, group[0])
+        if numbered == "close":
+            places = places._replace(steps=(1, 1))
         window = GridPicture("window", "window", group[0].part.window)
         name = f"window, {group[0].channel}" if group[0].channel else "window"
         pairs = [_pictures(explanation, term) for term in group]

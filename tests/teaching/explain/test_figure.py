@@ -269,6 +269,32 @@ def test_a_slide_leaves_out_digits_before_numbers(pixels, kernel, few):
     assert weights[0] == ("0.01" if few else "-1")
 
 
+@pytest.mark.parametrize(
+    ("kernel", "at", "conv", "grids"),
+    [
+        ("outline", (0, 0), {}, 3),
+        ("outline", (0, 0), {"border": "reflect", "dilation": 3, "stride": 2}, 3),
+        ("sobel", (9, 9), {}, 5),
+    ],
+)
+def test_a_slide_works_out_one_channel_of_a_color_image(kernel, at, conv, grids):
+    photo = COLOR_PHOTO.swapaxes(0, 1)
+    figure, feature_map = whole(photo, kernel, at, FigureOptions(theme="slide"), **conv)
+    numbers = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert sum(map(bool, numbers)) == grids
+    red = explain(photo[..., 0], kernel, at, **conv).outputs[0].responses[0].sums[0]
+    assert [str(number) for row in red.window for number in row] in numbers
+    text = " ".join(" ".join(texts_of(figure)).split())
+    assert f"{kernel}: the value at row {at[0]}, column {at[1]}, red" in text
+    assert "left out: green, blue" in text
+    assert "do not fit" not in text
+    assert "steps" not in text
+    assert "channel red" in text
+    assert "channel green" not in text
+    pixels = ", ".join(map(str, feature_map.pixels[at]))
+    assert f"pixel {pixels}" in text  # of all channels of the map
+
+
 def outlined(axes):
     """Left, top, right and bottom of the last outline in axes."""
     x, y = axes.lines[-1].get_data()
