@@ -255,7 +255,7 @@ def _result(image_filter: Filter, filtered: Filtered, numbered: _Numbered) -> Pa
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
-    title = result_name(image_filter)
+    title = f"result of {result_name(image_filter)}"
     part = _image(
         panel, numbered, title=title, caption=caption, ends=ends, mapped=filtered.stats.ends,
         bar=bar,

@@ -143,7 +143,7 @@ def draw_filtered_signal(
         part = plot_part(
             partial(_draw_result, result=result, limits=limits),
             _signal_box,
-            title=titles.get("result") or result_name(result.filter),
+            title=titles.get("result") or f"result of {result_name(result.filter)}",
             caption="" if titles.get("result") else _result_caption(result),
             xlabel=x_label(result.scale),
         )

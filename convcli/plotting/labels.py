@@ -27,8 +27,8 @@ _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exac
 _MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
 _MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # A line may break after a blank or a joint of a name, but not inside a number such as 1/256 or
-# > 99.9 %.
-_JOINT = r"(?:[_,]|(?<!\d)/|/(?!\d)|(?<![%>])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s-])(?<!\de)-)"
+# > 99.9 %, nor between ~ and it.
+_JOINT = r"(?:[_,]|(?<!\d)/|/(?!\d)|(?<![%>~])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s-])(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
 
 
@@ -241,5 +241,6 @@ def result_name(image_filter: Filter) -> str:
     if len(kernels) > 1:
         return f"{name}: {combine} of {len(kernels)} kernels{bias}"
     if first.matrix.ndim > 2:
-        return f"{name}: sum over {first.matrix.shape[-3]} channels{bias}"
+        channels = first.matrix.shape[-3]
+        return f"{name}{f': sum over {channels} channels' * (channels > 1)}{bias}"
     return name

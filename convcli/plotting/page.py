@@ -29,6 +29,7 @@ _GAP = 0.16  # inches between parts, and between a title and its box
 _LINE = 1.35  # height of a line of text, in font sizes
 _SLACK = 1.08  # viewers of SVG may have a font with wider letters
 _LETTERS = 13  # of a title that a narrow part has room for in a line
+_NUMBER = re.compile(r"-?\d[\d.]*(?:e-?\d+)?")  # which is never broken between its digits
 _SMALLEST_SCALE = 0.3
 _STEPS = 9  # of the search for the largest scale, which is then found to 1 %
 NO_ROOM_FOR_NUMBERS = "numbers that do not fit"  # in the line on what is left out
@@ -69,7 +70,12 @@ class Part(NamedTuple):
     def text_room(self) -> float:
         """The width of its title: centered above the box, without what stands at its sides."""
         letters = self.letters * text_width("n", theme().text)
-        return max(self.box[0] + 2 * min(self.left, self.right), letters)
+        numbers = (
+            text_width(number, points) * _SLACK
+            for text, points in ((self.title, self.title_points), (self.caption, theme().text))
+            for number in _NUMBER.findall(text)
+        )
+        return max(self.box[0] + 2 * min(self.left, self.right), letters, *numbers)
 
     @property
     def width(self) -> float:
@@ -606,6 +612,7 @@ def plot_part(
     xlabel: str = "",
     ylabel: str = "",
     legend: Sequence[str] = (),
+    is_below: bool = False,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to a part with curves, or with anything that has two axes.
 
@@ -619,8 +626,9 @@ def plot_part(
         legend: the labels of what `draw` draws, if they are to stand in a legend. It is outside the
             axes, where it covers no curve: below them or, on a page that is wider than high, at
             their right.
+        is_below: whether the legend is below them on all pages.
     """
-    beside = bool(legend) and theme().is_fixed
+    beside = bool(legend) and theme().is_fixed and not is_below
     key = 3.6 * theme().text / 72  # inches; the line before an entry, and the space around it
     entries = [text_width(label, theme().text) * _SLACK + key for label in legend]
 

@@ -54,7 +54,8 @@ def result_of(image, kernels, label, extremes, clipped, **more):
 
 def plain_row(pixels, kernel=OUTLINE, label="outline"):
     """A row of plain numbers."""
-    values = correlate(pixels.astype(float), kernel.weights, mode="nearest")
+    weights = kernel.weights.reshape(kernel.weights.shape[-2:])
+    values = correlate(pixels.astype(float), weights, mode="nearest")
     extremes = float(np.nanmin(values)), float(np.nanmax(values))
     return result_of(ImageData(values, None), (kernel,), label, extremes, 0.0)
 
@@ -172,7 +173,7 @@ def test_a_row_is_original_kernel_and_feature_map(drawn):
     assert cells(kernel) == [str(n) for n in OUTLINE.matrix.ravel()]
     assert (
         " ".join(title_of(result).split())
-        == "outline 160x120, min -765, max 1020.2, 41.3 % clipped"
+        == "result of outline 160x120, min -765, max 1020.2, 41.3 % clipped"
     )
     assert original.get_position().x1 < kernel.get_position().x0 < result.get_position().x0
 
@@ -187,7 +188,8 @@ def test_every_result_is_a_row_below_the_last(drawn):
     assert len(axes) == 15
     tops = [each.get_position().y1 for each in axes[2::3]]
     assert tops == sorted(tops, reverse=True)
-    assert [title_of(each).split("\n")[0] for each in axes[2::3]] == [f"row-{n}" for n in range(5)]
+    titles = [title_of(each).split("\n")[0] for each in axes[2::3]]
+    assert titles == [f"result of row-{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize(("name", "max_value"), [("gray", 255), ("16-bit", 65535)])
@@ -293,13 +295,19 @@ def test_the_caption_of_a_stretched_strip_says_so():
 def test_a_family_has_a_heat_map_per_kernel_and_names_its_combination(drawn):
     axes = shown(drawn("compass"))
     assert [each.get_title().replace("\n", "") for each in axes[1:-1]] == [k.name for k in KIRSCH]
-    assert title_of(axes[-1]).startswith("kirsch: max of 8 kernels")
+    assert title_of(axes[-1]).startswith("result of kirsch: max of 8 kernels")
 
 
 def test_the_title_of_a_kernel_over_channels_names_the_sum(drawn):
     axes = shown(drawn("channels"))
     assert len(axes) == 5
-    assert title_of(axes[-1]).startswith("conv1-1: sum over 3 channels")
+    assert title_of(axes[-1]).startswith("result of conv1-1: sum over 3 channels")
+
+
+def test_one_channel_is_no_sum():
+    kernel = Kernel([[[1, 2], [3, 4]]], name="plane")
+    result = shown(draw(GRAY, [plain_row(GRAY, kernel, "plane")]))[-1]
+    assert title_of(result).split("\n")[0] == "result of plane"
 
 
 def test_members_of_different_divisors_show_their_weights():
@@ -449,7 +457,7 @@ def test_a_narrow_page_has_its_parts_one_below_the_other(width, legible):
 def test_a_grid_shows_the_input_once():
     figure = page_of("five-rows", panels=("input", "result"), layout="grid")
     titles = [title_of(axes).split("\n")[0] for axes in shown(figure)]
-    assert titles == ["input", *(f"row-{n}" for n in range(5))]
+    assert titles == ["input", *(f"result of row-{n}" for n in range(5))]
 
 
 def test_the_padded_input_is_hatched_and_numbered_as_the_input():

@@ -65,7 +65,7 @@ def draw_comparison(
         title: a heading.
         left_out: what was not compared, and why.
         scale: the colors; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
-        diff: whether the figure also shows the original beside the first result, and the
+        diff: whether the figure also shows the input beside the first result, and the
             difference from the first beside each other one.
         options: how the figure looks.
 
@@ -92,7 +92,7 @@ def draw_comparison(
     own = scale_facts(scale, [item.filtered for item in compared], options)
     facts = ", ".join(filter(None, [*_common_facts(compared), *own, left_out]))
     if diff:
-        partners = [_original(image, results[0])]
+        partners = [_input(image, results[0])]
         partners += [
             _difference(*item)._replace(corner=corner)
             for item in zip(compared[1:], results[1:], repeat((compared[0], results[0])))
@@ -135,11 +135,11 @@ def _result(
     return tile
 
 
-def _original(image: ImageData, first: SheetTile) -> SheetTile:
-    """Return the original as the partner of the first result, if they differ."""
+def _input(image: ImageData, first: SheetTile) -> SheetTile:
+    """Return the input as the partner of the first result, if they differ."""
     if first.pixels is not None and np.array_equal(image.pixels, first.pixels):
-        return SheetTile(f"original = {first.title}", None, None)
-    return image_tile("original", image)
+        return SheetTile(f"input = {first.title}", None, None)
+    return image_tile("input", image)
 
 
 def _corner(image: ImageData, compared: Sequence[Compared]) -> Corner | None:

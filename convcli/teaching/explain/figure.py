@@ -361,7 +361,10 @@ def _place_parts(
     longest = _image_side(len(terms))
     panel = ImagePanel(shown, explanation.max_value)
     side = panel_box(panel, longest)[0] / columns * min(right - left, bottom - top)
-    is_small = side < SMALL
+    around = surroundings(corners, (rows, columns))
+    # A magnifier that shows nearly the whole input would show nothing larger.
+    is_near = max(around[2] - around[0], around[3] - around[1]) < _MAGNIFIED * max(rows, columns)
+    is_small = is_near and side < SMALL
     padded = PaddedImage(panel, explanation.border, explanation.fill)
     pads = None
     if is_small:
@@ -374,7 +377,6 @@ def _place_parts(
     taps = _taps(explanation, terms)
     parts = [marked(whole, corners, taps * (not is_small), region)]
     if is_small and not theme().is_fixed:  # a slide has few parts, and the window is one of them
-        around = surroundings(corners, (rows, columns))
         near, near_pads = padded.crop(around)
         ends = common_range([panel])
         magnified = image_part(
@@ -417,7 +419,7 @@ def _output_part(explanation: Computation, feature_map: FeatureMap, longest: flo
         pixels, note = pixels[..., 0], f", channel 1 of {pixels.shape[2]}"
     panel = ImagePanel(pixels, feature_map.max_value)
     ends = common_range([panel])
-    values = ", ".join(format_number(output.pixel) for output in explanation.outputs)
+    values = ", ".join(sum_text(output.pixel) for output in explanation.outputs)
     unit = "value" if feature_map.max_value is None else "pixel"
     caption = f"{size_text(explanation.output_shape)}{note}, {unit} {values}"
     bar = value_bar(panel, ends, mapped=feature_map.ends)

@@ -75,8 +75,8 @@ def terms_of(explanation: Computation) -> Iterator[Term]:
 
 
 def sum_text(total: float) -> str:
-    """Write a sum in up to ten digits, after ~ if there are more."""
-    text = format_short(total, 10)
+    """Write a sum in up to six digits, after ~ if there are more; a whole one in up to ten."""
+    text = format_short(total, 10 if float(total).is_integer() else 6)
     return f"~ {text}" if math.isfinite(total) and float(text) != total else text
 
 

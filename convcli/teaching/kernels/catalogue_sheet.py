@@ -48,7 +48,7 @@ def draw_catalogue(
     facts = "signed results are blue, white at 0, and red, each on a scale of its own"
     if image.max_value:
         facts += "; those that look like the image are pixels"
-    original = SheetTile("the image", image.pixels, image.max_value, size_text(image.shape))
+    original = SheetTile("input", image.pixels, image.max_value, size_text(image.shape))
     return draw_sheet(
         [original, *tiles],
         title=f"{len(tiles)} kernels{name} applied to one image",

@@ -221,50 +221,45 @@ def _texts(response: NDArray[np.generic], heatmap: Heatmap) -> tuple[str, ...]:
 
 
 def _profile_part(values: NDArray[np.generic], group: HeatmapGroup, width: float) -> PartOf:
-    """Return the middle row and the middle column as curves, this many inches wide at scale 1."""
+    """Return the middle row and the middle column, this many inches wide at scale 1.
+
+    Few weights are stems, for there is nothing between them; many are curves.
+    """
     rows, columns = values.shape
     lines = []
     if columns > 1:
-        lines.append((f"row {rows // 2}", values[rows // 2], _ROW, "o-"))
+        lines.append((f"row {rows // 2}", values[rows // 2], _ROW, "-", "o", _ROW))
     if rows > 1 or columns == 1:
-        lines.append((f"column {columns // 2}", values[:, columns // 2], _COLUMN, "s--"))
+        middle = values[:, columns // 2]
+        lines.append((f"column {columns // 2}", middle, _COLUMN, "--", "s", "none"))
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=theme().faint, linewidth=0.8, zorder=0.5)
-        for name, weights, color, style in lines:
-            marker = style if len(weights) <= 2 * MAX_TICKED else style[1:]
-            axes.plot(weights.astype(np.float64), marker, color=color, label=name, markersize=4)
+        for name, weights, color, style, marker, inside in lines:
+            heights = weights.astype(np.float64)
+            if len(weights) > 2 * MAX_TICKED:
+                axes.plot(heights, style, color=color, label=name)
+                continue
+            size = 4 if marker == "o" else 8  # the square is around the dot
+            places = np.arange(len(weights))
+            axes.vlines(places, 0, heights, color, linestyles="-" if marker == "o" else "--")
+            axes.plot(places, heights, marker, color=color, label=name, markersize=size, mfc=inside)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
         if values.size == 1:  # the only place
             axes.set(xlim=(-0.5, 0.5), xticks=[0])
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(bar_number)
-        _make_room_for_legend(axes, len(lines), 1)
 
     title = "profile through the middle" if len(lines) > 1 else "profile"
     box = partial(_curve_box, width)
-    return plot_part(draw, box, title=title, xlabel="place", ylabel=group.unit)
+    legend = [name for name, *_ in lines]
+    return plot_part(
+        draw, box, title=title, xlabel="place", ylabel=group.unit, legend=legend, is_below=True
+    )
 
 
 def _curve_box(width: float, scale: float) -> Box:
     return scale * width, scale * _SIDE * _CURVE_HEIGHT
-
-
-def _make_room_for_legend(axes: Axes, columns: int, lines: int) -> None:
-    """Put a legend above all curves, in room of its own."""
-    low, high = axes.get_ylim()
-    height = axes.bbox.height / axes.figure.dpi
-    share = min((lines + 0.8) * theme().line / height, 0.6)
-    axes.set_ylim(low, low + (high - low) / (1 - share))
-    axes.legend(
-        loc="upper center",
-        ncol=columns,
-        frameon=False,
-        handlelength=1.4,
-        columnspacing=0.8,
-        borderaxespad=0.1,
-        fontsize=theme().text,
-    )
 
 
 def has_contours(weights: NDArray[np.generic]) -> bool:
@@ -348,7 +343,6 @@ def _gain_part(response: NDArray[np.float64]) -> PartOf:
         axes.set_xlim(0, 0.5)
         axes.set_ylim(-0.04 * highest, highest)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-        _make_room_for_legend(axes, 2, 2)
 
     return plot_part(
         draw,
@@ -357,6 +351,8 @@ def _gain_part(response: NDArray[np.float64]) -> PartOf:
         caption="by the direction they run in",
         xlabel="cycles per pixel",
         ylabel="gain",
+        legend=list(directions),
+        is_below=True,
     )
 
 

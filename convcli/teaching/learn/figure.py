@@ -181,7 +181,7 @@ def _side() -> float:
 def _error(error: Floats) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
     largest = f"at most {format_short(float(np.abs(error).max()), 3)}"
-    caption = f"result less AFTER, {largest} apart"
+    caption = f"result - AFTER, {largest} apart"
     if error.ndim > 2:
         error = np.sqrt((error**2).mean(axis=2))
         caption += "; root mean square of the channels"

@@ -154,7 +154,7 @@ def test_kernels_that_vary_stand_beside_their_results(legible):
     legible(figure)
     numbers = [text.get_text() for text in shown(figure)[0].texts]
     assert numbers == ["0", "0", "0", "0", "1", "0", "0", "0", "0"]
-    assert "original = identity" in said(figure)  # which is not drawn twice
+    assert "input = identity" in said(figure)  # which is not drawn twice
     assert len(shown(figure)) == 5
 
 

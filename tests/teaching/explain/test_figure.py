@@ -332,6 +332,21 @@ def test_a_small_input_is_not_magnified_and_has_the_padding_of_the_window():
     assert outlined(source) == pytest.approx((3.5, -0.5, 6.5, 2.5), abs=0.01)
 
 
+def test_what_would_be_no_larger_is_not_magnified():
+    letter = np.zeros((16, 16), np.uint8)
+    figure, _ = whole(letter, "kirsch", (3, 3))
+    assert "magnified" not in texts_of(figure)
+    figure, _ = whole(letter, "outline", (0, 0), FigureOptions(width=2))
+    assert "magnified" not in texts_of(figure)
+
+
+def test_long_numbers_are_short_in_captions_and_never_broken():
+    column = np.arange(1, 6).reshape(5, 1) ** 2 / 7
+    figure, feature_map = whole(column, "outline", (2, 0))
+    [caption] = [text for text in texts_of(figure) if text.startswith("1x5, ")]
+    assert f"~ {feature_map.pixels[2, 0]:.6g}" in caption.split("\n")[-1]
+
+
 @pytest.mark.parametrize("activation", ["none", "relu", "sigmoid"])
 @pytest.mark.parametrize("name", ["clip", "abs", "raw", "rescale"])
 def test_the_output_has_the_explained_pixel(activation, name):

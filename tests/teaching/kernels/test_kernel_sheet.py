@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 
 from convcli.choices import THEMES
@@ -146,6 +147,40 @@ def test_the_profile_is_the_middle_row_and_column():
     axes = curves(draw_kernel_sheet(read_spec("blur")), "weight × 16")
     lines = {line.get_label(): line.get_ydata().tolist() for line in axes.lines[1:]}
     assert lines == {"row 1": [2, 4, 2], "column 1": [2, 4, 2]}
+
+
+def test_few_weights_are_stems_with_nothing_between_them():
+    axes = curves(drawn("3x3"), "weight")
+    assert {line.get_linestyle() for line in axes.lines[1:]} == {"None"}
+    row, column = axes.collections
+    assert [path.vertices.tolist() for path in row.get_paths()] == [
+        [[0, 0], [0, -1]], [[1, 0], [1, 8]], [[2, 0], [2, -1]]
+    ]  # fmt: skip
+    assert len(column.get_paths()) == 3
+
+
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [
+        ("gaussian:51", FigureOptions(theme="slide")),
+        ("sobel-x", FigureOptions(width=2)),
+        ("sobel-x", FigureOptions()),
+    ],
+)
+def test_legends_cover_neither_axes_nor_labels(spec, options):
+    figure = draw_kernel_sheet(read_spec(spec), frequency=options.width is None, options=options)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    legends = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+    assert legends
+    page = figure.bbox
+    for legend in legends:
+        box = legend.get_window_extent(renderer)
+        assert page.x0 <= box.x0 <= box.x1 <= page.x1
+        assert page.y0 <= box.y0 <= box.y1 <= page.y1
+        for axes in figure.axes:
+            labels = [axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels()]
+            boxes = [axes.bbox, *(text.get_window_extent(renderer) for text in labels)]
+            assert not any(box.overlaps(each) for each in boxes if each.width * each.height)
 
 
 def test_a_long_row_is_a_curve_and_no_stripe():
