@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convcli.choices import Scale
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.geometry import size_text
+from convcli.geometry import Pair, size_text
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import NUMBER_LINE, NUMBER_SHARE, WIDE, DrawnImage, widest_text
 from convcli.plotting.heatmap import arrangement, kernel_heatmaps, kernel_part
@@ -65,6 +65,7 @@ _KERNEL_SHARE, _COMPACT_KERNEL_SHARE = 0.45, 0.72  # of the longer side of a til
 _LEAST_SCALE = 0.5  # below it, detail goes: captions beside smaller images only grow taller
 _SHRINK_STEP, _LEAST_SHRINK = 0.94, 0.4  # so that all columns fit the page
 _CORNER_COLOR = "tab:orange"
+_LABEL_GAP = 0.08  # inches; a tick with its gap
 
 
 def draw_sheet(
@@ -338,7 +339,8 @@ def _image_plans(
                 bar=scheme.bar if key is None and is_small else None,
                 pads=tile.pads, ticks=ticks, numbers=numbers,
             )  # fmt: skip
-            parts.append(_with_details(part, tile, panel, scheme.ends, kernel_share * max(box)))
+            side = kernel_share * max(box)
+            parts.append(_with_details(part, tile, panel, scheme.ends, side, ticks=ticks))
         if not is_small:  # smaller letters, and narrow tiles
             parts = [part._replace(is_small=True, letters=7) for part in parts]
         return _with_bars(parts, colors, shared, len(tiles) if is_free else most, together)
@@ -389,9 +391,18 @@ def _most_across(panels: Sequence[ImagePanel], count: int) -> int:
 
 
 def _with_details(
-    part: Part, tile: SheetTile, panel: ImagePanel, ends: tuple[float, float], kernel_side: float
+    part: Part,
+    tile: SheetTile,
+    panel: ImagePanel,
+    ends: tuple[float, float],
+    kernel_side: float,
+    *,
+    ticks: bool,
 ) -> Part:
-    """Return a tile with its kernel at the left and its magnified corner at the right."""
+    """Return a tile with its kernel at the left and its magnified corner at the right.
+
+    The corner's first and last row and column have their numbers in the tile.
+    """
     parts = [part]
     if tile.kernels is not None:
         parts.insert(0, kernel_part(tile.kernels, kernel_side, is_bare=True)(1.0))
@@ -405,8 +416,16 @@ def _with_details(
         magnified = boxed_image(corner, box, ends, ticks=False, numbers=False)
         frame = left - 0.5, top - 0.5, columns, rows
         parts[-1] = part._replace(draw=partial(_draw_framed, part.draw, frame=frame))
-        whole = -0.5, -0.5, columns, rows
-        parts.append(magnified._replace(draw=partial(_draw_framed, magnified.draw, frame=whole)))
+        places = [[left, left + columns - 1], [top, top + rows - 1]]
+        if not (ticks and figure_options().axes):
+            places = []
+        parts.append(
+            magnified._replace(
+                draw=partial(_draw_corner, magnified.draw, shape=(rows, columns), places=places),
+                left=(text_width(str(top + rows), theme().text) + _LABEL_GAP) * bool(places),
+                below=(theme().line + _LABEL_GAP) * bool(places),
+            )
+        )
     return beside(parts, part.title, part.caption) if len(parts) > 1 else part
 
 
@@ -424,6 +443,27 @@ def _draw_framed(
     width_points = 0.15 * theme().text
     style: Any = {"fill": False, "edgecolor": _CORNER_COLOR, "linewidth": width_points}
     drawn.axes.add_patch(Rectangle((across, down), width, height, clip_on=False, **style))
+    return [drawn]
+
+
+def _draw_corner(
+    draw: Callable[[Figure, float, float], Iterable[DrawnImage]],
+    figure: Figure,
+    left: float,
+    top: float,
+    *,
+    shape: Pair,
+    places: Sequence[Sequence[int]],
+) -> list[DrawnImage]:
+    """Draw a magnified corner in its frame; its pixels are large enough without lines.
+
+    ``places`` are the columns, then the rows to number, the first and the last; empty for none.
+    """
+    rows, columns = shape
+    [drawn] = _draw_framed(draw, figure, left, top, frame=(-0.5, -0.5, columns, rows))
+    drawn.axes.grid(visible=False, which="minor")
+    for axis, numbers in zip((drawn.axes.xaxis, drawn.axes.yaxis), places, strict=False):
+        axis.set_ticks([number - numbers[0] for number in numbers], labels=list(map(str, numbers)))
     return [drawn]
 
 

@@ -308,7 +308,7 @@ def test_the_user_names_tiles_and_sets_colors():
         titles=("A", "B"), cmap="magma", limits=(0, 9), axes=False, bars=False, title=""
     )
     figure = draw_sheet(tiles(SIGNED, 2, caption="40x50"), title="t.png", options=options)
-    assert [text.get_text() for text in figure.texts] == ["A", "B"]
+    assert [text.get_text() for text in figure.texts] == ["limits 0 to 9", "A", "B"]
     assert limits(figure) == [(0, 9)] * 2
     assert {axes.images[0].get_cmap().name for axes in shown(figure)} == {"magma"}
     assert not bars(figure)
@@ -348,6 +348,10 @@ def test_a_corner_is_framed_and_drawn_magnified_at_the_right(legible):
         assert whole.get_position().x1 < corner.get_position().x0
         [frame] = whole.patches
         assert frame.get_bbox().bounds == (67.5, 47.5, 12, 12)
+        assert [label.get_text() for label in corner.get_xticklabels()] == ["68", "79"]
+        assert [label.get_text() for label in corner.get_yticklabels()] == ["48", "59"]
+        assert not any(line.get_visible() for line in corner.xaxis.get_gridlines())
+        assert not any(tick.gridline.get_visible() for tick in corner.xaxis.get_minor_ticks())
 
 
 def stems(axes):

@@ -212,15 +212,15 @@ class SlidingGrids:
             numbers += corners * ("products" in kinds)
             texts = [cell_texts(each, figure_options().digits) for each in numbers]
             widest = max(map(widest_text, texts))
+        kernel = HeatmapGroup(
+            tuple(Heatmap("", each, ()) for each in weights), max(map(symmetric_limit, weights)), 1
+        )
+        is_signed = lowest < 0 or kernel.ends[0] < 0  # 0 is white in both
         return Scales(
             window=self._of.ends,
             max_value=self._of.max_value,
-            kernel=HeatmapGroup(
-                tuple(Heatmap("", each, ()) for each in weights),
-                max(map(symmetric_limit, weights)),
-                1,
-            ),
-            products=HeatmapGroup((), max(-lowest, highest) or 1.0, 1, is_signed=lowest < 0),
+            kernel=kernel,
+            products=HeatmapGroup((), max(-lowest, highest) or 1.0, 1, is_signed),
             widest=widest,
             has_bars=len(weights) == 1 and figure_options().bars,
         )

@@ -90,7 +90,9 @@ def draw_comparison(
             for tile, item in zip(results, compared, strict=True)
         ]
     own = scale_facts(scale, [item.filtered for item in compared], options)
-    facts = ", ".join(filter(None, [*_common_facts(compared), *own, left_out]))
+    framed = "the framed corner is magnified" if corner is not None else ""
+    facts = ", ".join([*_common_facts(compared), *own])
+    facts = "; ".join(filter(None, [facts, framed, left_out]))
     if diff:
         partners = [_input(image, results[0])]
         partners += [

@@ -194,7 +194,16 @@ class Scales(NamedTuple):
         grids = chain(windows, weights, products)
         widest = max((widest_text(_texts(grid, digits)) for grid in grids), default=0.0)
         has_bars = len(parts) == 1 and figure_options().bars
-        return cls(ends, max_value, _group(weights), _group(products), widest, has_bars, digits)
+        kernel = _group(weights)
+        return cls(
+            ends,
+            max_value,
+            kernel,
+            _group(products, is_signed=kernel.ends[0] < 0),
+            widest,
+            has_bars,
+            digits,
+        )
 
     @classmethod
     def of_window(
@@ -348,9 +357,10 @@ def _texts(values: NDArray[Any], significant: int | None) -> list[str]:
     return texts
 
 
-def _group(grids: Sequence[NDArray[Any]]) -> HeatmapGroup:
+def _group(grids: Sequence[NDArray[Any]], *, is_signed: bool = False) -> HeatmapGroup:
+    """Return grids on one scale; products of signed weights are signed, so that 0 is white."""
     limit = max(map(symmetric_limit, grids)) if any(map(np.any, grids)) else 1.0
-    return HeatmapGroup(tuple(Heatmap("", grid, ()) for grid in grids), limit, 1)
+    return HeatmapGroup(tuple(Heatmap("", grid, ()) for grid in grids), limit, 1, is_signed)
 
 
 def _draw_grid(

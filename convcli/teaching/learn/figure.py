@@ -204,14 +204,21 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
     kernels = [("learned", np.round(learned.weights, decimals) + 0.0, limit)]
     if truth is not None:
         difference = learned.weights - truth.weights
-        kernels.append((truth.name, np.round(truth.weights, decimals + 1), limit))
+        kernels.append((truth.name, np.round(truth.weights, decimals) + 0.0, limit))
         if not _is_small():
             kernels.append(("difference", difference, symmetric_limit(difference)))
-    # Kernels on the way have both signs, and the same colors.
-    is_signed = learned.history is not None or any((each < 0).any() for _, each, _ in kernels)
+    alike = [weights for title, weights, _ in kernels if title != "difference"]
+    is_signed = _has_negative(learned, truth)
     return [
         kernel_part(
-            heatmap_group(learned, weights, most, MAX_CHANNELS, is_signed=is_signed),
+            heatmap_group(
+                learned,
+                weights,
+                most,
+                MAX_CHANNELS,
+                is_signed=is_signed,
+                alike=() if title == "difference" else alike,
+            ),
             _SMALL_KERNEL if _is_small() else _KERNEL,
             title=title,
             has_bar=truth is None or title != "learned",
@@ -220,12 +227,29 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
     ]
 
 
+def _has_negative(learned: Estimate, truth: Truth | None) -> bool:
+    """Whether any of the kernels that share their colors has a negative weight, as it is shown."""
+    on_the_way = [] if learned.history is None else learned.history.kernels
+    kernels = [learned.weights, *on_the_way, *([] if truth is None else [truth.weights])]
+    return any((np.round(kernel, most_decimals()) < 0).any() for kernel in kernels)
+
+
 def heatmap_group(
-    learned: Estimate, weights: Floats, limit: float, most: int, *, is_signed: bool = True
+    learned: Estimate,
+    weights: Floats,
+    limit: float,
+    most: int,
+    *,
+    is_signed: bool = True,
+    alike: Sequence[Floats] = (),
 ) -> HeatmapGroup:
-    """Return the maps of a kernel, one for each channel, with their numbers."""
+    """Return the maps of a kernel, one for each channel, with their numbers.
+
+    ``alike`` are kernels of the same shape whose numbers have as many decimals.
+    """
     planes = weights.reshape(-1, *weights.shape[-2:])[:most]
-    texts = cell_texts(planes, figure_options().digits)
+    together = np.concatenate([planes, *(each.reshape(-1, *planes.shape[1:]) for each in alike)])
+    texts = cell_texts(together, figure_options().digits)[: planes.size]
     size = planes[0].size
     maps = tuple(
         Heatmap(name, plane, tuple(texts[start : start + size]))
@@ -250,6 +274,7 @@ def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> lis
                     np.round(kernel, _EPOCH_DECIMALS) + 0.0,
                     limit,
                     _MAX_HISTORY_CHANNELS,
+                    is_signed=_has_negative(learned, truth),
                 ),
                 _EPOCH,
                 title=f"epoch {epoch}",

@@ -126,6 +126,7 @@ def test_a_corner_is_magnified_where_only_the_border_differs():
     figure = draw_comparison(image, compared)
     axes = shown(figure)
     assert len(axes) == 10
+    assert "the framed corner is magnified" in said(figure)
     apart = sum(np.abs(item.difference) for item in compared[1:])
     corners = [apart[:12, :12], apart[:12, -12:], apart[-12:, :12], apart[-12:, -12:]]
     largest = max(range(4), key=lambda n: corners[n].sum())

@@ -340,6 +340,16 @@ def test_what_would_be_no_larger_is_not_magnified():
     assert "magnified" not in texts_of(figure)
 
 
+def test_zero_is_white_in_the_products_of_signed_weights():
+    figure, _ = whole(np.zeros((5, 5), np.uint8), "outline", (2, 2))
+    pictures = images(figure)
+    [at] = [number for number, axes in enumerate(pictures) if "8" in cells(axes)]
+    kernel, products = pictures[at : at + 2]
+    assert products.images[0].get_cmap().name == kernel.images[0].get_cmap().name
+    low, high = products.images[0].get_clim()
+    assert low == -high
+
+
 def test_long_numbers_are_short_in_captions_and_never_broken():
     column = np.arange(1, 6).reshape(5, 1) ** 2 / 7
     figure, feature_map = whole(column, "outline", (2, 0))

@@ -129,6 +129,18 @@ def test_a_kernel_without_negative_weights_has_a_scale_from_0(kernel, descent, l
     assert axes.images[0].get_clim()[0] == pytest.approx(low, abs=0.01 if low == 0 else 0.5)
 
 
+def test_learned_and_true_weights_have_as_many_decimals_and_cells_as_large():
+    kernel = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16
+    before = RNG.normal(size=(30, 36))
+    after = cross_correlate(before, kernel) + RNG.normal(0, 0.02, before.shape)
+    learned = learn_kernel(before, after)
+    figure = draw_learned(learned, Truth("blur", kernel))
+    own, true = (maps(figure)[name] for name in ("learned", "blur"))
+    decimals = {len(t.get_text().partition(".")[2]) for axes in (own, true) for t in axes.texts}
+    assert len(decimals) == 1
+    assert own.bbox.size == pytest.approx(true.bbox.size)
+
+
 def test_more_than_eight_channels_are_left_out_in_words():
     texts = " ".join(text.get_text() for text in drawn("channels")[1].texts)
     assert "the first 8 of 12 channels" in texts
