@@ -191,7 +191,8 @@ def kernel_part(
                 axes.set_title(name, fontsize=theme().text, pad=2)
             rows, columns = heatmap.values.shape
             texts = heatmap.texts if max(rows, columns) <= MAX_TICKED else ()
-            if is_bare and (each[0] / columns < widest_cell[0] or each[1] / rows < widest_cell[1]):
+            is_narrow = each[0] / columns < widest_cell[0] or each[1] / rows < widest_cell[1]
+            if is_bare and is_narrow and not theme().is_fixed:  # a slide names what it leaves out
                 texts = ()
             drawn.append(DrawnImage(image, (rows, columns), texts, widest))
         if bar is not None:

@@ -35,7 +35,7 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
 
     A filter over channels has a tile for each, unless three are drawn as colors. All tiles share
     one scale, symmetric about 0: gray, or white, is 0. Filters are counted from 1, row by row; the
-    first of each row stands at its left. They are one image, since 512 axes would take seconds.
+    numbers of each row stand at its left. They are one image, since 512 axes would take seconds.
     """
     tiles = filter_tiles(kernels, _RATIO)
     limit, (down, across) = tiles.limit, tiles.shape
@@ -45,7 +45,9 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
     colors = ScalarMappable(Normalize(-limit, limit), signed_colormap())
     bar = Bar(colors, ticks, [bar_number(tick) for tick in ticks], "weight")
     shown_bar = bar if figure_options().bars and not is_color else None
-    caption = f"colors: gray is 0, full ±{format_short(limit)}" if is_color else tiles.caption
+    ends = f"dark -{format_short(limit)}, gray 0, bright {format_short(limit)}"
+    key = f"red, green and blue: the weights of the three channels, {ends}"
+    caption = key if is_color else tiles.caption
     labels = tiles.labels()
     count = f"{tiles.filters} filter{'s' * (tiles.filters > 1)}"
 
@@ -117,10 +119,13 @@ class FilterTiles(NamedTuple):
         return f"{each} filters in a row, channel by channel" * (self.channels > 1 and each > 1)
 
     def labels(self) -> list[str]:
-        """Return the name of the first tile of each row."""
+        """Return the numbers of the tiles of each row, or the name of the first of them."""
         down, across = self.shape
         if self.channels == 1:
-            return [str(row * across + 1) for row in range(down)]
+            ends = [
+                (row * across + 1, min((row + 1) * across, self.filters)) for row in range(down)
+            ]
+            return [str(first) if first == last else f"{first}-{last}" for first, last in ends]
         each = max(across // self.drawn, 1)
         return [
             f"channel {row % self.lines * across + 1}"

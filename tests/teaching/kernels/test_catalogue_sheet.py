@@ -44,6 +44,14 @@ def said(figure):
     return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
+@pytest.mark.slow
+def test_a_slide_says_that_its_kernels_have_no_numbers():
+    for group, missing in (("random", False), (None, True)):
+        figure = draw_catalogue(demo_image(), group, FigureOptions(theme="slide"))
+        assert ("numbers that do not fit" in said(figure)) == missing
+        assert missing != any(axes.texts for axes in figure.axes)
+
+
 def test_there_is_one_tile_of_each_entry_in_the_catalogues_order(tiles):
     assert list(tiles) == FLAT
     found = [tile.caption.split(",")[0] for tile in tiles.values()]

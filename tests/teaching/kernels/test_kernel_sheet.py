@@ -277,9 +277,11 @@ def test_filters_over_three_channels_are_color_tiles():
     picture = pixels(axes)
     assert "20 filters 5x4, counted row by row" in words(figure)
     across = round(axes.get_xlim()[1])
-    labels = [int(tick.get_text()) for tick in axes.get_yticklabels()]
-    assert labels == list(range(1, 21, across))
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    firsts = range(1, 21, across)
+    assert labels == [f"{first}-{min(first + across - 1, 20)}" for first in firsts]
     limit = np.abs(weights).max()
+    assert f"dark -{limit:.5g}, gray 0, bright {limit:.5g}" in " ".join(words(figure))
     down, right = divmod(13, across)
     high, wide = picture.shape[0] / len(labels), picture.shape[1] / across
     middle = picture[int((down + 0.5) * high), int((right + 0.5) * wide)]
