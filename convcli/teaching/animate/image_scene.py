@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
+from convcli.plotting.axes import WIDE
 from convcli.plotting.labels import conv_facts
 from convcli.plotting.moving import FillingMap, Magnifier, PartOf
 from convcli.plotting.window_marks import WindowMarks, hatched_text
@@ -31,7 +32,9 @@ from convcli.teaching.animate.sliding_scene import (
     SlidingScene,
     image_side,
     input_parts,
+    least_scale,
     rows_of_parts,
+    rows_with_large_grids,
     value_range,
 )
 from convcli.teaching.animate.sums import sums_of
@@ -82,10 +85,14 @@ class ImageScene(SlidingScene):
         self._grids = SlidingGrids(sums, positions, explained, self._parts)
         self._texts = {"caption": ["\n".join(each) for each in lines]} | self._grids.texts
         caption = self._parts.caption("caption", self._texts["caption"])
+        is_square = theme().is_fixed and max(panel.shape) < WIDE * min(panel.shape)
         plans = []
         for kinds, numbered, left_out in self._details():
             images = self._images(panel, sums.ends, numbered=numbered)
             equation, maps = self._grids.equation(kinds), self._maps(numbered=numbered)
+            if is_square and not numbered and len(images) == len(maps) == 1:
+                large = partial(rows_with_large_grids, images, equation, maps, caption)
+                plans.append(Simpler(large, left_out))
             arrange = partial(rows_of_parts, least=1.0 if numbered else 0.0)
             plan = partial(arrange, images, equation, maps, caption)
             plans.append(Simpler(plan, left_out))
@@ -108,7 +115,7 @@ class ImageScene(SlidingScene):
         """
         details = [(kinds, False, left_out) for kinds, left_out in self._grids.details()]
         shown = self._padded.pixels, self._window.pixels[..., 0]
-        has_numbers = any(ImagePanel(pixels, None).numbered for pixels in shown)
+        has_numbers = least_scale([ImagePanel(pixels, None) for pixels in shown]) > 0
         return [(details[0][0], True, ())] * has_numbers + details
 
     def _images(
@@ -136,6 +143,8 @@ class ImageScene(SlidingScene):
         caption = size_text(window.output_shape)
         if len(kernels) > 1:
             caption += f"\n{window.filter.combine} of {len(kernels)} kernels"
+        elif theme().is_fixed and len(panels) == 1:  # an audience has no manual
+            caption += "\nyellow: not computed yet"
         return [
             self._parts.keep(
                 f"map {number}",

@@ -104,9 +104,11 @@ class SlidingGrids:
                 (("window", "kernel"), ("products",)),
                 (("kernel",), ("windows", "products")),
             ]
-        details: list[tuple[tuple[Kind, ...], tuple[str, ...]]] = [(("kernel",), ("windows",))]
+        details: list[tuple[tuple[Kind, ...], tuple[str, ...]]] = [
+            (("kernel",), ("windows", "products"))
+        ]
         if len(set(self._of.geometries)) == 1:
-            details.insert(0, (("window", "kernel"), ()))
+            details.insert(0, (("window", "kernel"), ("products",)))
         return details
 
     def equation(self, kinds: tuple[Kind, ...]) -> list[PartOf]:

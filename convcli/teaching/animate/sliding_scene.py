@@ -11,7 +11,7 @@ from convcli.plotting.image_panel import (
     image_part,
     panel_box,
 )
-from convcli.plotting.page import Part, Rows, fits_line, in_lines
+from convcli.plotting.page import Part, Rows, fits_line, in_lines, stacked
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -38,6 +38,7 @@ _MAGNIFIED = 0.72  # of the input's side
 _SMALL = 0.2  # inches; a smaller window is magnified
 _AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
 _SIZES = 1.0, 0.9, 0.8, 0.7  # of images; the first that fits all in one line counts
+_ENLARGED, _LARGE = (3.0, 2.5, 2.0, 1.5), 1.3  # scales of grids beside images, and the least
 _LONGEST_TITLE = 60  # letters of a kernel's name
 LINES, SLIDE_LINES = 14, 1  # of a caption at most
 LEAST_SCALE = 0.5  # before anything is left out
@@ -193,6 +194,25 @@ def rows_of_parts(
     first, last = ([make(scale) for make in parts] for parts in (images, maps))
     lines = [line for parts in (first, middle, last) if parts for line in in_lines(parts)]
     return [*lines, [caption(scale)]]
+
+
+def rows_with_large_grids(
+    images: Sequence[PartOf],
+    equation: Sequence[PartOf],
+    maps: Sequence[PartOf],
+    caption: PartOf,
+    scale: float,
+) -> Rows:
+    """Return images and maps above each other, beside grids that are larger than elsewhere.
+
+    Where there is no room for these, the rows are too wide for the page.
+    """
+    place = stacked([make(scale) for make in (*images, *maps)])
+    for factor in _ENLARGED:
+        line = [place, *(make(max(scale * factor, _LARGE)) for make in equation)]
+        if fits_line(line):
+            break
+    return [line, [caption(scale)]]
 
 
 def least_scale(panels: Sequence[ImagePanel]) -> float:

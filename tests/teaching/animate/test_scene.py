@@ -333,6 +333,19 @@ def test_frames_look_like_the_pages_that_matplotlib_draws(name, theme_name):
     assert (difference.max(axis=2) > 100).mean() < 0.015
 
 
+def test_a_slide_has_room_for_the_arithmetic_and_names_what_it_lacks():
+    options = FigureOptions("slide", dpi=DPI)
+    letter = np.eye(16, dtype=int)
+    figure = animate_window(slide_over_image(letter), [(3, 3)], options=options).figure
+    width = figure.get_figwidth()
+    boxes = [axes.get_position() for axes in figure.axes if len(axes.texts) == 9]
+    assert len(boxes) == 3  # window, kernel and products have numbers, the image has none
+    assert min(box.width * width for box in boxes) > 2.4
+    assert "yellow: not computed yet" in " ".join(" ".join(words(figure)).split())
+    several = animate_window(slide_over_image(letter, "kirsch"), [(3, 3)], options=options).figure
+    assert re.search(r"left out: .*products", " ".join(words(several)))
+
+
 def test_a_pdf_has_a_page_for_each_position():
     window = slide_over_image(TOY, "prewitt-x")
     scene = animate_window(
