@@ -125,13 +125,16 @@ class _Phase(NamedTuple):
 
 
 def _phases(geometry: TransposedGeometry, axis: int) -> Iterator[_Phase]:
-    """Yield the phases of an axis, one for each place of a stride."""
+    """Yield the phases of an axis: of the places of a stride, those that taps reach."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
     before, size = geometry.pads[2 * axis], geometry.output_shape[axis]
-    for first in range(min(stride, size)):
-        reached = range(geometry.kernel[axis] - 1, -1, -1)
-        taps = [tap for tap in reached if (first + before - dilation * tap) % stride == 0]
-        start = (first + before - dilation * taps[0]) // stride if taps else 0
+    taps_of: dict[int, list[int]] = {}
+    for tap in reversed(range(geometry.kernel[axis])):
+        taps_of.setdefault((dilation * tap - before) % stride, []).append(tap)
+    for first, taps in sorted(taps_of.items()):
+        if first >= size:
+            break
+        start = (first + before - dilation * taps[0]) // stride
         outputs = slice(first, None, stride)
         count = len(range(first, size, stride))
         yield _Phase(outputs, count, taps, dilation // gcd(dilation, stride), start)
@@ -303,8 +306,8 @@ class ConvTranspose:
     def apply(self, maps: Maps) -> Maps:
         """Compute the output: exact integers for integers, otherwise floats.
 
-        Outputs that read the same taps are a convolution of the input with these alone: there are
-        as many of them as a stride has places.
+        Outputs that read the same taps are a convolution of the input with these alone. There are
+        at most as many of these as a stride has places; outputs at other places read nothing.
 
         Raises:
             UsageError: the sums exceed 64-bit integers.
@@ -314,22 +317,25 @@ class ConvTranspose:
             ((down.outputs, across.outputs), self._part(maps, down, across))
             for down, across in product(_phases(geometry, 0), _phases(geometry, 1))
         ]
-        dtype = np.result_type(*(part for _, part in parts))
-        out = np.empty((*geometry.output_shape, parts[0][1].shape[2]), dtype)
+        dtypes = [part.dtype for _, part in parts]
+        weights = self.bank.matrix
+        count = maps.shape[2] if weights.ndim == 2 else weights.shape[1] * self.groups
+        shape = (*geometry.output_shape, count)
+        places = zip(geometry.stride, geometry.output_shape, strict=True)
+        if len(parts) < math.prod(min(stride, size) for stride, size in places):
+            kind = maps.dtype if maps.dtype.kind == "f" else smallest_integer((0, 0))
+            rest = add_biases(np.zeros((1, 1, 1), kind), (self.own_bias,))
+            out = np.full(shape, rest, np.result_type(rest.dtype, *dtypes))
+        else:
+            out = np.empty(shape, np.result_type(*dtypes))
         for place, part in parts:
             out[place] = part
         return add_biases(out, self.bias) if isinstance(self.bias, tuple) else out
 
     def _part(self, maps: Maps, down: _Phase, across: _Phase) -> Maps:
         """Compute the outputs of a phase of the rows and one of the columns."""
-        bank, channels = self.bank, maps.shape[2]
-        weights = bank.matrix
-        count = channels if weights.ndim == 2 else weights.shape[1] * self.groups
-        if not down.taps or not across.taps:
-            kind = maps.dtype if maps.dtype.kind == "f" else smallest_integer((0, 0))
-            zeros = np.zeros((down.size, across.size, count), kind)
-            return add_biases(zeros, (self.own_bias,)) if self.own_bias else zeros
-        weights = weights[..., down.taps, :][..., across.taps]
+        bank = self.bank
+        weights = bank.matrix[..., down.taps, :][..., across.taps]
         read = np.ascontiguousarray(across.read(down.read(maps, 0), 1))
         options = _OPTIONS._replace(dilation=(down.dilation, across.dilation))
         rules: Any = options, bank.divisor, self.own_bias, None, "auto", self.threads
@@ -348,16 +354,15 @@ class ConvTranspose:
         most = 0
         for down, across in product(_phases(geometry, 0), _phases(geometry, 1)):
             sides = [p.size + (len(p.taps) - 1) * p.dilation for p in (down, across)]
-            if down.taps and across.taps:
-                taps = len(down.taps), len(across.taps)
-                windows = conv_geometry(
-                    (sides[0], sides[1]), taps, dilation=(down.dilation, across.dilation)
-                )
-                kernel = (
-                    taps
-                    if self.bank.matrix.ndim == 2
-                    else (self.bank.matrix.shape[1], shape[2] // self.groups, *taps)
-                )
-                own = strip_bytes(windows, kernel, shape[2], self.threads)
-                most = max(most, own + 2 * 8 * math.prod(sides) * shape[2])
+            taps = len(down.taps), len(across.taps)
+            windows = conv_geometry(
+                (sides[0], sides[1]), taps, dilation=(down.dilation, across.dilation)
+            )
+            kernel = (
+                taps
+                if self.bank.matrix.ndim == 2
+                else (self.bank.matrix.shape[1], shape[2] // self.groups, *taps)
+            )
+            own = strip_bytes(windows, kernel, shape[2], self.threads)
+            most = max(most, own + 2 * 8 * math.prod(sides) * shape[2])
         return most

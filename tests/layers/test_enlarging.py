@@ -216,3 +216,14 @@ def _jump(layer):
         return 1 / layer.factor[1]
     stride = getattr(layer, "stride", None) or getattr(layer, "window", (1, 1))
     return 1 / stride[1] if isinstance(layer, ConvTranspose) else stride[1]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("bias", [0, 3, -0.5])
+def test_outputs_between_the_taps_are_the_bias(kind, bias):
+    maps = np.random.default_rng(2).integers(1, 9, (3, 4, 1)).astype(kind)
+    kernels = KernelSet("b", (Kernel([[1, 2], [3, 4]], bias=bias),))
+    out = ConvTranspose(kernels, stride=(5, 7), padding=Pads(1, 0, 2, 1)).apply(maps)
+    expected = by_loops(maps.astype(float), np.array([[[[1, 2], [3, 4]]]]), (5, 7),
+                        Pads(1, 0, 2, 1), (0, 0), (1, 1), 1, bias)  # fmt: skip
+    np.testing.assert_array_equal(out, expected)

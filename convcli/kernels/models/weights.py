@@ -104,13 +104,14 @@ def find_tensor(model: Model, layer: str) -> Tensor:
         return _first(model)
     named: dict[str, Tensor] = {tensor.name: tensor for tensor in reversed(model.tensors)}
     named |= {each.name: each.weights for each in reversed(convolutions)}
-    for name in (layer, f"{layer}.weight"):  # of a node or a tensor, or of a module of torch
-        if name in named:
-            return named[name]
+    if layer in named:
+        return named[layer]
     if layer.isascii() and layer.isdigit() and len(layer) < 10:
         if 0 < int(layer) <= len(convolutions):
             return convolutions[int(layer) - 1].weights
         raise KernelError(f"has {count_text(len(convolutions), 'convolution')}, no number {layer}")
+    if f"{layer}.weight" in named:  # of a module of torch
+        return named[f"{layer}.weight"]
     raise KernelError(f"has no tensor {quoted(layer)}; {_near(model, layer)}")
 
 

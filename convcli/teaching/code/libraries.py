@@ -71,7 +71,7 @@ def _scipy_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
         facts["anchor_column"] - facts["columns"] // 2,
     )
     options += f", origin={(*origin, 0)}" * facts["is_shifted"]
-    return {"nd_options": options}
+    return {"nd_options": options, "source": "planes"}
 
 
 def _opencv_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _opencv_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         "cv_crops": crops,
         "cv_pads": pads,
         "cv_border": OPENCV_BORDERS[border],
-        "cv_source": "padded" if pads else "image",
+        "source": "padded" if pads else "image",
         "cv_options": ", anchor=(0, 0)" if crops else options,
         "is_sum_by_dft": facts["is_integer"] and windows.weights[0].size >= DFT_AREA,
     }

@@ -329,3 +329,15 @@ def test_what_torch_writes_is_read_as_torch_reads_it(tmp_path):
     torch.save(net, path)
     with pytest.raises(KernelError, match=r"holds an object \(torch.nn.modules"):
         read_spec(str(path))
+
+
+def test_a_number_is_that_of_a_convolution_and_no_module(tmp_path):
+    """The modules of torch's Sequential have numbers, too, from 0."""
+    path = tmp_path / "net.npz"
+    values = {"0.weight": np.ones((1, 1, 3, 3)), "1.weight": np.full(4, 5.0)}
+    np.savez(path, **values, **{"3.weight": np.full((1, 1, 2, 2), 7.0)})
+    for layer, value in (("1", 1), ("2", 7), ("0.weight", 1), ("3.weight", 7), ("1.weight", 5)):
+        [kernel] = read_spec(f"{path}:{layer}").kernels
+        assert np.unique(kernel.weights).tolist() == [value]
+    with pytest.raises(KernelError, match="has 2 convolutions, no number 3"):
+        read_spec(f"{path}:3")

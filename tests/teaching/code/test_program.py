@@ -288,6 +288,23 @@ def test_images_of_black_and_white_keep_their_levels(library, folder, shape):
     compare(library, folder, "two-levels", ["-k", "1 0 1; 0 1 0; 0 -2 0", "--border", "edge"])
 
 
+@pytest.mark.parametrize(
+    ("options", "image"),
+    [(["-k", "luma"], "gray"), (["-k", "box:40", "--padding", "valid"], "gray")],
+    ids=["channels", "size"],
+)
+def test_images_that_apply_refuses_have_no_result(library, folder, options, image):
+    if is_refused(library, options):
+        return
+    source, target = folder / f"{image}.png", folder / "none.png"
+    source = as_netpbm(source) if library in NETPBM else source
+    target.unlink(missing_ok=True)
+    program = convcli("code", *options, "--for", library)
+    with pytest.raises((Exception, SystemExit)):
+        run(program, source, target)
+    assert not target.exists()
+
+
 def test_large_integer_kernels_are_exact(library, folder):
     """OpenCV sums them by Fourier transforms."""
     weights = "; ".join([" ".join(str(n % 7 - 3) for n in range(11))] * 11)
