@@ -13,6 +13,7 @@ from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, border_name, size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import MAX_TICKED, number_points, widest_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
@@ -26,7 +27,7 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.labels import conv_facts, result_name, result_title
 from convcli.plotting.overlay_figure import draw_overlay
-from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, Part, Rows, Simpler, compose
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, Part, Rows, Simpler, compose, in_lines
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals
 from convcli.plotting.style import figure_options, style_context, theme
@@ -40,6 +41,7 @@ PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 _Numbered = Literal["all", "kernels", "none"]  # which cells have numbers
 
+_KEPT_TILE = 0.4  # of its size, that an image keeps on a slide of several
 _KEPT_SCALE = 0.2  # down to which a kernel is large enough for its numbers
 _IMAGE, _KERNEL, _SEVERAL_KERNELS = 4.0, 2.2, 3.2  # inches; longer sides
 _USUAL: tuple[Panel, ...] = ("input", "kernel", "result")
@@ -142,10 +144,42 @@ def _draw(
         )
         for stage in stages
     )
+    rows: dict[str, Any] = {"title": title, "facts": ", ".join(facts), "unit": "results"}
+    plain = options.layout is None and not titles and "all" not in stages
+    if theme().is_fixed and plain and len(results) > 1 and {"input", "result"} <= {*panels}:
+        return _draw_tiles(original, results, rows, has_kernels="kernel" in panels)
+    return compose(most.plan, simpler=simpler, least=_KEPT_SCALE, **rows)
+
+
+def _draw_tiles(
+    original: ImagePanel,
+    results: Sequence[tuple[Filter, Filtered]],
+    texts: dict[str, Any],
+    *,
+    has_kernels: bool,
+) -> NotebookFigure:
+    """Draw the input once and the results beside it, as large as a slide allows.
+
+    Rows with the input and a kernel in each would make stamps of all images.
+    """
+    tiles = [_input(original, "none"), *(_result(*each, "none") for each in results)]
+    bare = [_bare(original, "input")]
+    bare += [_bare(_panel(made.image), short_name(each.label)) for each, made in results]
+    left_out = ["kernels"] * has_kernels
+
+    def plan(makers: Sequence[PartOf], scale: float) -> Rows:
+        return in_lines([make(scale) for make in makers])
+
+    simpler = Simpler(partial(plan, bare), [*left_out, "sizes", "extremes", "bars"])
     return compose(
-        most.plan, title=title, facts=", ".join(facts), unit="results", simpler=simpler,
-        least=_KEPT_SCALE,
+        partial(plan, tiles), simpler=[simpler], left_out=left_out, by_part=True, least=_KEPT_TILE,
+        **texts | {"unit": "images"},
     )  # fmt: skip
+
+
+def _bare(panel: ImagePanel, title: str) -> PartOf:
+    """Return an image with its name alone."""
+    return image_part(panel, _IMAGE, title=title, ends=common_range([panel]))
 
 
 def _draw_signal(

@@ -354,11 +354,31 @@ def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     fits_page(page_of(name, theme=theme), theme)
 
 
-def test_a_page_that_is_full_leaves_out_rows_and_says_so():
+def longest_sides(figure):
+    """In inches, of the images of a figure."""
+    boxes = [axes.get_position() for axes in shown(figure)]
+    width, height = figure.get_size_inches()
+    return [max(box.width * width, box.height * height) for box in boxes]
+
+
+def test_a_slide_shows_all_results_beside_one_input():
     figure = page_of("five-rows", theme="slide")
-    count = len(shown(figure)) // 3
-    assert 1 <= count < 5
-    assert f"{5 - count} of 5 results" in "".join(text.get_text() for text in figure.texts)
+    assert len(shown(figure)) == 6
+    assert min(longest_sides(figure)) >= 1.6
+    assert "left out: kernels" in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize("count", [12, 40])
+def test_a_slide_of_more_results_leaves_out_texts_then_images_and_says_so(count):
+    image, [each, *_] = FIGURES["five-rows"]
+    options = FigureOptions(theme="slide")
+    figure = draw_filtering(as_image(image), [each] * count, options=options)
+    texts = "".join(text.get_text() for text in figure.texts)
+    assert min(longest_sides(figure)) >= 1.6
+    left_out = count + 1 - len(shown(figure))
+    assert "left out: kernels, sizes, extremes, bars" in texts
+    assert (f"{left_out} of {count + 1} images" in texts) is (left_out > 0)
+    assert (left_out > 0) is (count == 40)
 
 
 def test_numbers_that_do_not_fit_are_left_out_and_the_caption_says_so():
