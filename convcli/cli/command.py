@@ -31,6 +31,7 @@ GROUPS = {
 }
 COLUMN = 22  # characters for an option and its value; the help of a longer one starts below it
 _NO_BREAK = "\u00a0"  # a space at which no line is broken
+HELP_ALL = "--help-all"
 MANY = 30  # a command with more options than this shows the rare ones in --help-all only
 
 
@@ -108,7 +109,7 @@ class Command(click.Command):
         self.format_options(ctx, formatter)
         self.format_epilog(ctx, formatter)
         if self.hides and not ctx.meta.get(__name__):
-            _write_text(formatter, f"All options: {ctx.command_path} --help-all")
+            _write_text(formatter, f"All options: {ctx.command_path} {HELP_ALL}")
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the page."""
@@ -154,7 +155,7 @@ def _write_text(formatter: click.HelpFormatter, text: str) -> None:
 
 def _help_all_option() -> click.Option:
     return Option(
-        ["--help-all"],
+        [HELP_ALL],
         is_flag=True,
         is_eager=True,
         expose_value=False,

@@ -91,6 +91,8 @@ def test_the_page_of_apply_shows_the_common_options_and_help_all_the_others(conv
 def test_a_short_page_hides_nothing(convcli):
     assert "--cmap" in page_of(convcli, ("kernels", "list"))
     assert convcli("kernels", "list", "--help-all").code == 2
+    for words in ((), ("@toy-6x6",), ("@toy-6x6", "relu")):
+        assert "--density" in convcli("chain", *words, "--help-all").out.decode()
 
 
 def test_the_root_page_groups_the_commands(convcli):

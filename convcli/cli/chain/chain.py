@@ -16,7 +16,7 @@ import click
 
 from convcli.batch.inputs import check_matrix
 from convcli.choices import RANGES, SCALES, Scale
-from convcli.cli.command import Command, Group, Option
+from convcli.cli.command import HELP_ALL, Command, Group, Option
 from convcli.cli.files import no_input
 from convcli.cli.kernel_args import check_stdin, sample_range
 from convcli.cli.options import (
@@ -227,7 +227,8 @@ class _WordOrder:
         yield from self._source
         for name, options, arguments in self._layers:
             yield from (name, *options, *arguments)
-        if not (completing or set(self._own) & set(self._chain.get_help_option_names(self._ctx))):
+        helps = {HELP_ALL, *self._chain.get_help_option_names(self._ctx)}
+        if not (completing or set(self._own) & helps):
             self._check_complete()
 
     def _check_complete(self) -> None:
