@@ -199,7 +199,9 @@ def as_missing(
         else:
             fits = mask.ndim < 4 and min(mask.ndim, 2) == min(pixels.ndim, 2)
         if not fits:
-            raise UsageError(f"mask must have the shape of the image, {pixels.shape}")
+            shapes = [pixels.shape] if pixels.ndim < 3 else [pixels.shape[:-1], pixels.shape]
+            wanted = " or ".join(map(str, shapes))
+            raise UsageError(f"mask must have the shape {wanted} of the image, not {mask.shape}")
         mask = mask[np.newaxis] if mask.ndim == 1 else mask
     return pixels, Missing(nan == "ignore", mask, least)
 
@@ -318,7 +320,7 @@ def filter_pixels(
 def _filter_batch(images: Array, missing: Missing | None, *arguments: Any) -> Array:
     """Filter each image of a batch; the maps have one type, whatever the values of each image."""
     if 0 in images.shape:
-        raise UsageError(f"image is an empty batch, of shape {images.shape}")
+        raise UsageError(f"image is a batch without pixels, of shape {images.shape}")
     info = ImageInfo.of(images)
     masks = repeat(None) if missing is None or missing.mask is None else missing.mask
     return np.stack(

@@ -186,10 +186,18 @@ def test_each_image_of_a_batch_has_its_mask(channels):
 @pytest.mark.parametrize(
     ("batch", "options", "message"),
     [
-        (BATCH[:0], {}, "empty batch, of shape .0, 6, 7, 3."),
-        (BATCH, {"mask": BATCH[0] > 9}, "mask must have the shape of the image, .3, 6, 7, 3."),
-        (BATCH, {"mask": BATCH[:2] > 9}, "mask must have the shape of the image"),
-        (BATCH[0], {"mask": BATCH > 9}, "mask must have the shape of the image"),
+        (BATCH[:0], {}, "batch without pixels, of shape .0, 6, 7, 3."),
+        (
+            BATCH,
+            {"mask": BATCH[0] > 9},
+            "mask must have the shape .3, 6, 7. or .3, 6, 7, 3. of the",
+        ),
+        (BATCH, {"mask": BATCH[:2] > 9}, "of the image, not .2, 6, 7, 3."),
+        (
+            BATCH[0],
+            {"mask": BATCH > 9},
+            "mask must have the shape .6, 7. or .6, 7, 3. of the image",
+        ),
         (BATCH, {"kernel": BANK[:, :2]}, "kernel sums over 2 channels, the image has 3"),
     ],
 )

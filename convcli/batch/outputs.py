@@ -47,7 +47,7 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
     if len(options.filters) > 1:
         raise UsageError(
             f"-o names a single result, but {len(options.filters)} kernels give one each; "
-            "use --out-dir, or --combine"
+            "use --out-dir, --combine, --grid FILE for a sheet or --stack FILE.npy for one array"
         )
 
 

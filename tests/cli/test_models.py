@@ -175,7 +175,7 @@ def test_a_long_list_names_the_first_tensors_and_fits_a_terminal(convcli, here):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["photo.png"], "photo.png: is no file of a network; these end in .npz"),
+        (["photo.png"], "photo.png: is no file of a network, whose names end in .npz"),
         (["sobel"], "sobel: is no file of a network"),
         (["net.npz:c1/W"], "list takes the file alone"),
         (["none.npz"], "none.npz: no such file"),

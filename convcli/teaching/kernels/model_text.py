@@ -28,7 +28,10 @@ def list_model(name: str, *, as_json: bool = False) -> str:
     """
     spec = parse_model(name)
     if spec is None:
-        raise KernelError(f"{shown(name)}: is no file of a network; these end in {SUFFIXES}")
+        raise KernelError(
+            f"{shown(name)}: is no file of a network, whose names end in {SUFFIXES}; "
+            "'convcli kernels show' shows kernels"
+        )
     if spec.layer:
         raise KernelError(
             f"{shown(name)}: list takes the file alone; 'convcli kernels show' shows a layer"
