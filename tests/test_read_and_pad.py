@@ -176,7 +176,7 @@ def test_it_warns_of_what_is_lost(tmp_path, photo):
     [
         ("none.png", {}, "none.png: no such file"),
         ("photo.png", {"max_pixels": 62}, "limit of 62; raise it with max_pixels"),
-        ("gray.txt", {"channels": "r"}, "is gray and has no channel r; use channels gray"),
+        ("gray.txt", {"channels": "r"}, "is gray and has no channel r; use channels='gray'"),
         ("photo.png", {"channels": "alpha"}, "unknown channels 'alpha'; use one of auto, gray"),
         ("@letter", {}, "@letter: there is no such sample"),
         (b"photo.png", {}, "path must be the name of a file, not b'photo.png'"),

@@ -86,7 +86,7 @@ class Variation(NamedTuple):
             UsageError: there are too few kernels, or too many.
         """
         if self.vary == "kernel":
-            more = tuple(value for value in self.values if value not in kernel_args.kernel)
+            more = tuple(v for v in dict.fromkeys(self.values) if v not in kernel_args.kernel)
             kernel_args = kernel_args._replace(kernel=kernel_args.kernel + more)
         elif not kernel_args.kernel:
             raise click.UsageError("give the kernel: -k SPEC")
@@ -165,7 +165,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     Raises:
         UsageError: a value is invalid, or the option that varies is given too.
     """
-    texts = tuple(dict.fromkeys((values or "").split()))
+    texts = tuple((values or "").split())
     if vary == "kernel":
         return Variation(vary, texts, conv)
     source = click.get_current_context().get_parameter_source(vary)
