@@ -470,8 +470,8 @@ class _Task:
             return cls.of(image, image_filter)
         planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
         counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
-        plain = image_filter.combine != "direction" and image_filter.missing is None
-        plain = plain and not image_filter.linear_light
+        special = image_filter.missing is not None or image_filter.linear_light
+        plain = image_filter.combine != "direction" and not special
         if planar and not counted and plain and image.alpha is None:
             task = cls.of(image._replace(pixels=rgbx), image_filter)
             if all(plan.types.is_exact for plan in task.plans):
@@ -657,8 +657,8 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
     planes = np.multiply(colors, alpha, dtype=wide)
     plan = make_plan(planes, kernel.matrix, conv, kernel.divisor, method=image_filter.method)
-    alphas = image_filter.conv
-    weight = feature_map(visible, kernel.matrix, alphas, float(kernel.matrix.sum()))
+    # Alpha is no light: the fill of its border stays as it is.
+    weight = feature_map(visible, kernel.matrix, image_filter.conv, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
     bias = _bias(image, image_filter, kernel)
