@@ -1,7 +1,7 @@
 /**
  * `window.convcli`: the page for scripts, such as those of a lesson or a test.
  *
- * - `ready`: a Promise that resolves when the first map is there.
+ * - `ready`: a Promise that resolves when the first map is there; the others exist from then on.
  * - `set(changes)`: changes any of `input`, `kernel`, `divisor`, `bias`, `stride`, `dilation`,
  *   `anchor`, `padding`, `border`, `fill`, `operation`, `range`, `percentile`, `combine`, `layers` and
  *   `at`. The Promise resolves when the map is current; it rejects with an Error in the command's

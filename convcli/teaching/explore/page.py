@@ -20,9 +20,8 @@ from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
-from convcli.teaching.explore.compact import compact_css
 from convcli.teaching.explore.layers import NO_LAYERS, PageLayers, check_page_layers
-from convcli.teaching.explore.modules import FOLDER, joined_script
+from convcli.teaching.explore.modules import FOLDER, joined_script, packed
 
 GIVEN = "of this page"  # the group of the kernels that a page is written with
 MAX_VALUES = 20_000_000  # of the padded input, and of all maps: a browser has gigabytes at most
@@ -110,7 +109,7 @@ def explore_page(
     given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
     named = {name: _named_table(name, given) for name in CATALOGUE if name not in given}
     state = {
-        "css": compact_css(_text("page.css")),
+        "css": _text("page.css"),
         "input": _input(source),
         "kernels": [*given.values(), *named.values()],
         "layerKernels": _layer_tables(kernels, layers),
@@ -120,7 +119,7 @@ def explore_page(
     parts = {
         "title": _escaped(f"{kernels[0].kernels.label} over {source.name}"),
         "state": _json(state),
-        "script": joined_script(),
+        "script": packed(joined_script()),
     }
     before, *rest = _text("page.html").split("{{")
     fields = (part.split("}}", 1) for part in rest)

@@ -19,7 +19,7 @@ function startPage() {
     }
     timer = setTimeout(() => writeHash(encodeURIComponent(text)), PAUSE_TO_REMEMBER);
   };
-  window.convcli = mount(root, state, { script, settings: hashSettings(), remember });
+  Object.assign(window.convcli, mount(root, state, { script, settings: hashSettings(), remember }));
 }
 
 function hashSettings() {

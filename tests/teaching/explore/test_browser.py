@@ -378,13 +378,24 @@ def test_a_notebook_shows_the_page_in_a_frame(browser, tmp_path):
     frame = convcli.explore(pixels, "sobel-x")._repr_html_()
     page.write_text(f"<!doctype html><meta charset=utf-8>{frame}{frame}", encoding="utf-8")
     browser.call("Page.navigate", url=page.as_uri())
-    wait_for(browser, "frames.length === 2 && Boolean(frames[1].convcli)")
+    wait_for(browser, "frames.length === 2 && Boolean(frames[0].convcli && frames[1].convcli)")
+    browser.run("Promise.all([frames[0].convcli.ready, frames[1].convcli.ready])")
     browser.run("frames[0].convcli.set({ kernel: '1 2', stride: 2 })")
     browser.run("new Promise((done) => setTimeout(done, 600))")
     assert browser.run("frames[0].location.hash").startswith("#%7B%22stride%22%3A2")
     want = cross_correlate(pixels.astype(float), [[1, 2]], stride=2)
     assert browser.run("Array.from(frames[0].convcli.map().values)") == want.ravel().tolist()
     assert "sobel-x" in browser.run("frames[1].convcli.command()")
+
+
+def test_a_browser_that_cannot_unpack_the_page_says_so(browser, write):
+    script = browser.call(
+        "Page.addScriptToEvaluateOnNewDocument", source="delete window.DecompressionStream"
+    )
+    page = write(pixels_of("gray"), "-k", "outline")
+    browser.open(page)
+    assert browser.run("document.body.innerText").startswith("This page needs a newer browser: ")
+    browser.call("Page.removeScriptToEvaluateOnNewDocument", **script)
 
 
 CHANGES = [
