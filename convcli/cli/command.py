@@ -78,15 +78,14 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command with examples, and options in groups; ``--help-all`` where some are hidden."""
+    """A command with examples, and options in groups; ``--help-all`` shows the hidden ones, too."""
 
     def __init__(self, *args: Any, examples: str = "", **attrs: Any) -> None:
         super().__init__(*args, **attrs)
         self.examples = inspect.cleandoc(examples).splitlines()
         options = [param for param in self.params if isinstance(param, Option)]
         self.hides = len(options) > MANY and any(option.rare for option in options)
-        if self.hides:
-            self.params.append(_help_all_option())
+        self.params.append(_help_all_option(is_listed=self.hides))
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option ``--help``, which no environment variable sets."""
@@ -153,9 +152,11 @@ def _write_text(formatter: click.HelpFormatter, text: str) -> None:
             formatter.write_text(text)
 
 
-def _help_all_option() -> click.Option:
+def _help_all_option(*, is_listed: bool) -> click.Option:
+    """Return the option, which every command takes; pages that are whole do not list it."""
     return Option(
         [HELP_ALL],
+        hidden=not is_listed,
         is_flag=True,
         is_eager=True,
         expose_value=False,

@@ -88,10 +88,15 @@ def test_the_page_of_apply_shows_the_common_options_and_help_all_the_others(conv
     assert "All options" not in whole
 
 
-def test_a_short_page_hides_nothing(convcli):
-    assert "--cmap" in page_of(convcli, ("kernels", "list"))
-    assert convcli("kernels", "list", "--help-all").code == 2
-    for words in ((), ("@toy-6x6",), ("@toy-6x6", "relu")):
+def test_help_all_prints_a_page_that_is_whole_as_help_does(convcli):
+    for path, command in COMMANDS.items():
+        if not command.hides:
+            page = page_of(convcli, path)
+            assert "help-all" not in page
+            assert convcli(*path, "--help-all", COLUMNS="80").out.decode() == page
+    for layer in (("conv",), ("@toy-6x6", "conv")):
+        assert convcli("chain", *layer, "--help-all").out == convcli("chain", *layer, "--help").out
+    for words in ((), ("@toy-6x6",)):
         assert "--density" in convcli("chain", *words, "--help-all").out.decode()
 
 

@@ -158,8 +158,8 @@ class ChainGroup(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words in click's order."""
-        help_names = self.get_help_option_names(ctx)
-        if len(args) == 2 and args[0] in LAYERS and args[1] in help_names:
+        helps = {HELP_ALL, *self.get_help_option_names(ctx)}
+        if len(args) == 2 and args[0] in LAYERS and args[1] in helps:
             # `chain conv --help` asks for the help of conv, not for an image named conv.
             self.commands[args[0]].make_context(args[0], args[1:], parent=ctx)
         order = _WordOrder(self, ctx, args)
