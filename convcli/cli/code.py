@@ -64,6 +64,8 @@ def code(
     x = sample_range(x, kernel_args.kernel, (), density=kernel_args.density)
     image_filter = kernel_args._replace(x=x).only_filter(conv, number)
     command = " ".join(["convcli apply", *_given(ctx)])
+    if number is not None:  # apply filters with all of them
+        command += f"  # filter {number} alone"
     program = write_program(
         library, image_filter, channels=channels, command=command, snippet=snippet
     )

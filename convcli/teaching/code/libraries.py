@@ -35,7 +35,8 @@ MAGICK_PIXELS = {"edge": "Edge", "zero": "Black", "symmetric": "Mirror", "wrap":
 FFMPEG_SIDE = 7  # of the largest kernel of FFmpeg
 FFMPEG_DIVISOR = 49  # the largest whose quotients of 16 bits float32 rounds as they are
 FFMPEG_WEIGHT = 2**15  # of magnitudes; sums of 16 bits stay below 2**31
-DFT_AREA = 50  # weights from which OpenCV sums float64 by Fourier transforms, which are not exact
+DFT_AREA = 50  # of a window; OpenCV sums larger ones by Fourier transforms, which are not exact
+TORCH_PAD = 8  # of the padding that F.pad is left to repeat; nearly all images are larger
 PILLOW_SUM = 255  # of magnitudes; Pillow sums in float32, exact up to 2**24, pixels of 16 bits
 
 
@@ -87,7 +88,7 @@ def _opencv_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         "cv_border": OPENCV_BORDERS[border],
         "source": "padded" if pads else "image",
         "cv_options": ", anchor=(0, 0)" if crops else options,
-        "is_sum_by_dft": facts["is_integer"] and windows.weights[0].size >= DFT_AREA,
+        "is_sum_by_dft": facts["is_integer"] and facts["rows"] * facts["columns"] >= DFT_AREA,
     }
 
 
@@ -96,10 +97,15 @@ def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
         "stride": (facts["stride_rows"], facts["stride_columns"]),
         "dilation": (facts["dilation_rows"], facts["dilation_columns"]),
     }
+    border = facts["border"]
+    # F.pad reflects and wraps each pixel once: pads must not exceed the image.
+    most = max(windows.geometry.pads)
+    is_written_out = border == "symmetric" or (border in ("reflect", "wrap") and most > TORCH_PAD)
     return {
-        "np_mode": "symmetric",
-        "torch_mode": TORCH_MODES.get(facts["border"], facts["border"]),
-        "torch_fill": f", value={facts['fill']}" * (facts["border"] == "constant"),
+        "np_mode": NUMPY_MODES.get(border, border),
+        "torch_writes_pad": facts["is_padded"] and is_written_out,
+        "torch_mode": TORCH_MODES.get(border, border),
+        "torch_fill": f", value={facts['fill']}" * (border == "constant"),
         "torch_options": "".join(
             f", {name}={pair}" for name, pair in pairs.items() if pair != (1, 1)
         ),
@@ -141,8 +147,8 @@ def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     """Return the kernel as ``ImageFilter.Kernel`` takes it: 3x3 or 5x5, the last row first."""
     (rows, columns), (down, across) = windows.geometry.extent, windows.geometry.anchor
     ring = max(down, rows - 1 - down, across, columns - 1 - across, 1)
-    kernel, bias = image_filter.kernels[0], float(facts["bias"] if not facts["several"] else 0)
-    problem = _one_kernel_problem(image_filter, facts, ("clip",))
+    _check_one_kernel("Pillow", image_filter, facts, ("clip",))
+    kernel, bias, problem = image_filter.kernels[0], float(facts["bias"]), ""
     if ring > 2:
         problem = f"has kernels up to 5x5, not {size_text((rows, columns))}"
     elif facts["is_integer"] and kernel.divisor % 2 != 1:
@@ -152,7 +158,7 @@ def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     elif not facts["is_pixel"]:
         problem = f"holds no border of {facts['fill']}"
     if problem:
-        raise UsageError(f"Pillow {problem}; --for numpy writes this filter")
+        raise _refusal("Pillow", problem)
     matrix = spread(windows.weights[0], windows.geometry.dilation)
     around = [
         (ring - before, ring - (side - 1 - before))
@@ -179,7 +185,8 @@ def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
 def _magick_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     kernel, geometry = image_filter.kernels[0], windows.geometry
     (rows, columns), (down, across) = geometry.extent, geometry.anchor
-    problem = _one_kernel_problem(image_filter, facts, ("clip",))
+    _check_one_kernel("ImageMagick", image_filter, facts, ("clip",))
+    problem = ""
     chopped = [
         same - pad
         for same, pad in zip(
@@ -199,7 +206,7 @@ def _magick_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     elif not facts["channels_auto"]:
         problem = "weighs channels in another way"
     if problem:
-        raise UsageError(f"ImageMagick {problem}; --for numpy writes this filter")
+        raise _refusal("ImageMagick", problem)
     matrix = spread(windows.weights[0], geometry.dilation)
     gravities = ("North", "South", "West", "East")
     sizes = [f"0x{side}" if place < 2 else f"{side}x0" for place, side in enumerate(chopped)]
@@ -209,6 +216,8 @@ def _magick_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         "magick_weights": "\n".join(
             "    " + ",".join(map(number_text, row)) for row in matrix.tolist()
         ),
+        "magick_lower": chopped[0] + chopped[1],
+        "magick_narrower": chopped[2] + chopped[3],
         "magick_chops": "".join(
             f" \\\n    -gravity {gravity} -chop {size}"
             for gravity, size, side in zip(gravities, sizes, chopped, strict=True)
@@ -218,7 +227,8 @@ def _magick_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
 
 
 def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
-    problem = _one_kernel_problem(image_filter, facts, ("clip", "abs"))
+    _check_one_kernel("vips", image_filter, facts, ("clip", "abs"))
+    problem = ""
     if facts["border"] not in VIPS_EXTENDS:
         problem = f"has no border {facts['border']!r}"
     elif facts["channels_gray"] or facts["channels_rgb"]:
@@ -226,7 +236,7 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
     elif facts["is_bias_in_levels"]:
         problem = "adds one bias, whatever the depth of the image"
     if problem:
-        raise UsageError(f"vips {problem}; --for numpy writes this filter")
+        raise _refusal("vips", problem)
     matrix = spread(windows.weights[0], windows.geometry.dilation)
     return {
         "vips_extend": VIPS_EXTENDS[facts["border"]],
@@ -240,8 +250,8 @@ def _ffmpeg_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     """Return the kernel in the middle of a square of odd sides, as FFmpeg takes it."""
     kernel, geometry = image_filter.kernels[0], windows.geometry
     (rows, columns), matrix = geometry.extent, spread(windows.weights[0], geometry.dilation)
-    bias = float(facts["bias"] if not facts["several"] else 0)
-    problem = _one_kernel_problem(image_filter, facts, ("clip",))
+    _check_one_kernel("FFmpeg", image_filter, facts, ("clip",))
+    bias, problem = float(facts["bias"]), ""
     if max(rows, columns) > FFMPEG_SIDE:
         problem = f"has kernels up to 7x7, not {size_text((rows, columns))}"
     elif not facts["is_integer"] or np.abs(matrix).sum() >= FFMPEG_WEIGHT:
@@ -259,7 +269,7 @@ def _ffmpeg_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     elif not facts["channels_auto"]:
         problem = "turns colors into gray in another way"
     if problem:
-        raise UsageError(f"FFmpeg {problem}; --for numpy writes this filter")
+        raise _refusal("FFmpeg", problem)
     side = max(3, rows + 1 - rows % 2, columns + 1 - columns % 2)
     above, before = (side - rows) // 2, (side - columns) // 2
     square = np.pad(matrix, ((above, side - rows - above), (before, side - columns - before)))
@@ -307,15 +317,20 @@ def _netpbm_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     }
 
 
-def _one_kernel_problem(image_filter: Filter, facts: Facts, ranges: tuple[str, ...]) -> str:
-    """Return what a library that filters with one kernel cannot do, or nothing."""
+def _check_one_kernel(
+    library: str, image_filter: Filter, facts: Facts, ranges: tuple[str, ...]
+) -> None:
+    """Raise UsageError for what a library that filters with one kernel cannot do."""
     if facts["several"]:
-        return "does not combine kernels"
+        raise _refusal(library, "does not combine kernels")
     if facts["sums_channels"]:
-        return "does not sum over channels"
+        raise _refusal(library, "does not sum over channels")
     if image_filter.range not in ranges:
-        return f"has no --range {image_filter.range}"
-    return ""
+        raise _refusal(library, f"has no --range {image_filter.range}")
+
+
+def _refusal(library: str, problem: str) -> UsageError:
+    return UsageError(f"{library} {problem}; --for numpy writes this filter")
 
 
 def _indented(matrix: Any) -> str:

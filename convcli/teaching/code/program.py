@@ -7,6 +7,7 @@ weights are exact, and round once, half to even.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,6 +73,8 @@ def _check(image_filter: Filter) -> None:
     if len({kernel.matrix.shape[:-2] for kernel in kernels}) > 1:
         raise UsageError("code combines kernels that all sum over channels, or none that does")
     conv = image_filter.conv
+    if border_name(conv.border) == "constant" and not math.isfinite(conv.fill):
+        raise UsageError(f"code writes no border of {conv.fill:g}; give --fill a finite number")
     if conv.padding in ("same-upper", "same-lower") and as_pair(conv.stride, "stride", least=1) != (
         1,
         1,

@@ -290,8 +290,12 @@ def test_images_of_black_and_white_keep_their_levels(library, folder, shape):
 
 @pytest.mark.parametrize(
     ("options", "image"),
-    [(["-k", "luma"], "gray"), (["-k", "box:40", "--padding", "valid"], "gray")],
-    ids=["channels", "size"],
+    [
+        (["-k", "luma"], "gray"),
+        (["-k", "outline", "--channels", "r"], "gray"),
+        (["-k", "box:40", "--padding", "valid"], "gray"),
+    ],
+    ids=["channels", "channel", "size"],
 )
 def test_images_that_apply_refuses_have_no_result(library, folder, options, image):
     if is_refused(library, options):
@@ -305,12 +309,23 @@ def test_images_that_apply_refuses_have_no_result(library, folder, options, imag
     assert not target.exists()
 
 
-def test_large_integer_kernels_are_exact(library, folder):
+LARGE = "; ".join([" ".join(str(n % 7 - 3) for n in range(11))] * 11)
+
+
+@pytest.mark.parametrize(
+    "options", [["-k", LARGE, "--divisor", "2"], ["-k", "outline", "--dilation", "5"]]
+)
+def test_large_windows_of_integer_weights_are_exact(library, folder, options):
     """OpenCV sums them by Fourier transforms."""
-    weights = "; ".join([" ".join(str(n % 7 - 3) for n in range(11))] * 11)
-    options = ["-k", weights, "--divisor", "2"]
     if not is_refused(library, options):
         compare(library, folder, "deep", options)
+
+
+@pytest.mark.parametrize("border", ["reflect", "wrap"])
+def test_padding_may_exceed_the_image(library, folder, border):
+    options = ["-k", "1 -2 4", "--border", border, "--padding", "70,33,0,80"]
+    if not is_refused(library, options):
+        compare(library, folder, "gray", options)
 
 
 @pytest.mark.slow
@@ -403,6 +418,7 @@ def test_a_bank_gives_one_kernel(tmp_path):
     spec = str(tmp_path / "bank.npy")
     program = convcli("code", "-k", spec, "--filter", "2", "--for", "numpy")
     assert "[12, 13]," in program
+    assert f"`convcli apply -k {spec}  # filter 2 alone`" in program
     assert "[0, 1]," not in program
 
 
@@ -416,6 +432,14 @@ def test_a_bank_gives_one_kernel(tmp_path):
             ["-k", "blur", "--for", "pillow"],
             "Pillow rounds half up, not to even, and sums divided by 16 have halves; "
             "--for numpy writes this filter",
+        ),
+        (
+            ["-k", "blur", "-k", "box:9", "--combine", "sum", "--for", "pillow"],
+            "Pillow does not combine kernels; --for numpy writes this filter",
+        ),
+        (
+            ["-k", "1 2", "--border", "constant", "--fill", "nan", "--for", "numpy"],
+            "code writes no border of nan; give --fill a finite number",
         ),
         (
             ["-k", "1 2", "--padding", "same-upper", "--stride", "2", "--for", "numpy"],
