@@ -48,29 +48,30 @@ def widest_text(texts: Sequence[str]) -> float:
     return max((text_width(text, 1.0) for text in texts), default=0.0)
 
 
-def write_numbers(drawn: Sequence[DrawnImage]) -> bool:
-    """Write the numbers of each grid in one size, or none where they would not be legible.
-
-    Returns:
-        Whether the numbers of all grids are written.
-    """
-    all_fit = True
+def write_numbers(drawn: Sequence[DrawnImage]) -> None:
+    """Write the numbers of each grid in one size, or none where they would not be legible."""
     for grid in drawn:
         if not grid.texts:
             continue
         axes, columns = grid.axes, grid.shape[1]
         inches = axes.bbox.width / axes.figure.dpi, axes.bbox.height / axes.figure.dpi
-        points = number_points(inches, grid.shape, grid.widest)
-        if points < theme().number:
-            all_fit = False
+        if not numbers_fit(inches, grid.shape, grid.widest):
             continue
+        points = number_points(inches, grid.shape, grid.widest)
         style: dict[str, Any] = {"size": points, "ha": "center", "va": "center_baseline"}
         cells = zip(grid.texts, contrasting_colors(cell_colors(grid.image)), strict=True)
         for cell, (text, color) in enumerate(cells):
             axes.text(cell % columns, cell // columns, text, color=color, **style)
         if grid.hatched is not None:
             clear_cells(axes, grid.image, np.argwhere(grid.hatched))
-    return all_fit
+
+
+def numbers_fit(inches: Box, shape: Pair, widest: float) -> bool:
+    """Return whether a grid has no numbers, or room for them in a legible size.
+
+    The arguments are those of `number_points`; ``widest`` is 0 if there are no numbers.
+    """
+    return not widest or number_points(inches, shape, widest) >= theme().number
 
 
 def number_points(inches: Box, shape: Pair, widest: float) -> float:

@@ -32,10 +32,10 @@ from convcli.plotting.image_panel import (
 from convcli.plotting.labels import DIRECTION_NOTE, conv_facts, result_title, text_width
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
+    PagePlan,
     Part,
-    Plan,
     Rows,
-    Simpler,
+    RowsOf,
     beside,
     blank,
     compose,
@@ -44,7 +44,7 @@ from convcli.plotting.page import (
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import are_signals, signal_axis
-from convcli.plotting.signal_sheet import signal_plan
+from convcli.plotting.signal_sheet import signal_rows
 from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, style_context, theme
 from convcli.signals import SampleAxis
 
@@ -117,13 +117,10 @@ def draw_sheet(
         tiles = _with_titles(tiles, options.titles)
         is_common = scale == "common"
         if _are_signals(shown):
-            plan = signal_plan(tiles, together, common=is_common)
-            return compose(plan, title=title, facts=facts, unit=unit, by_part=True)
-        first, *simpler = _image_plans(tiles, together, common=is_common, is_compact=is_compact)
-        return compose(
-            first.plan, title=title, facts=facts, unit=unit, by_part=True, simpler=simpler,
-            least=_LEAST_SCALE,
-        )  # fmt: skip
+            plan = PagePlan(signal_rows(tiles, together, common=is_common))
+            return compose([plan], title=title, facts=facts, unit=unit, by_part=True)
+        plans = _image_plans(tiles, together, common=is_common, is_compact=is_compact)
+        return compose(plans, title=title, facts=facts, unit=unit, by_part=True, least=_LEAST_SCALE)
 
 
 def _are_signals(images: Sequence[NDArray[Any]]) -> bool:
@@ -282,7 +279,7 @@ def _choose_colors(
 
 def _image_plans(
     tiles: Sequence[SheetTile], together: int, *, common: bool, is_compact: bool
-) -> list[Simpler]:
+) -> list[PagePlan]:
     """Return plans of a sheet of images with less and less detail."""
     white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
     panels = [
@@ -304,7 +301,7 @@ def _image_plans(
     is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
     images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]
     grids = images if all(panel.numbered for panel in images) else []
-    widest = widest_text([text for panel in grids for text in panel.texts()])
+    widest = widest_text([text for panel in grids for text in panel.texts])
     points = theme().number * 1.001
     number_cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
     most = _most_across(panels, len(tiles))
@@ -323,7 +320,7 @@ def _image_plans(
         cell = max(cell, number_cell * numbers)
         return [(panel.shape[1] * cell, panel.shape[0] * cell) for panel in panels]
 
-    def plan(scale: float, *, numbers: bool, ticks: bool, captions: bool) -> Rows:
+    def rows(scale: float, *, numbers: bool, ticks: bool, captions: bool) -> Rows:
         parts = []
         sides = boxes(scale, numbers=numbers)
         for tile, panel, scheme, key, meaning, note, box in zip(
@@ -349,7 +346,7 @@ def _image_plans(
     keys = [text for tile in tiles for text in tile.legend] + in_color[: len(in_color) == 1]
     legend = " · ".join(dict.fromkeys(keys))
     detail = {"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}
-    plans = [Simpler(partial(plan, **detail))]
+    plans = [PagePlan(partial(rows, **detail))]
     for name, left_out in (
         ("numbers", NO_ROOM_FOR_NUMBERS), ("ticks", "tick labels"),
         ("captions", "sizes and extremes"),
@@ -358,22 +355,22 @@ def _image_plans(
             detail = {**detail, name: False}
             lacks = [*plans[-1].left_out, left_out]
             note = "" if detail["captions"] else legend
-            plans.append(Simpler(partial(plan, **detail), lacks, note))
+            plans.append(PagePlan(partial(rows, **detail), lacks, note))
     across = max(most // together * together, together)
-    shrink = 1.0 if is_compact else _shrink(plans[0].plan, math.ceil(len(tiles) / across))
-    return [each._replace(plan=_scaled(each.plan, shrink)) for each in plans]
+    shrink = 1.0 if is_compact else _shrink(plans[0].rows, math.ceil(len(tiles) / across))
+    return [each._replace(rows=_scaled(each.rows, shrink)) for each in plans]
 
 
-def _shrink(plan: Plan, most_rows: int) -> float:
+def _shrink(rows_of: RowsOf, most_rows: int) -> float:
     """Return the largest scale at which a plan has no more rows than these, if there is one."""
     scale = 1.0
-    while scale > _LEAST_SHRINK and len(plan(scale)) > most_rows:
+    while scale > _LEAST_SHRINK and len(rows_of(scale)) > most_rows:
         scale *= _SHRINK_STEP
     return scale
 
 
-def _scaled(plan: Plan, factor: float) -> Plan:
-    return lambda scale: plan(scale * factor)
+def _scaled(rows_of: RowsOf, factor: float) -> RowsOf:
+    return lambda scale: rows_of(scale * factor)
 
 
 def _most_across(panels: Sequence[ImagePanel], count: int) -> int:

@@ -27,7 +27,15 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.labels import conv_facts, result_name, result_title
 from convcli.plotting.overlay_figure import draw_overlay
-from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, Part, Rows, Simpler, compose, in_lines
+from convcli.plotting.page import (
+    NO_ROOM_FOR_NUMBERS,
+    PagePlan,
+    Part,
+    PartOf,
+    Rows,
+    compose,
+    in_lines,
+)
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals
 from convcli.plotting.style import figure_options, style_context, theme
@@ -37,7 +45,6 @@ if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
     from convcli.images.image import ImageData
 
-PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 _Numbered = Literal["all", "kernels", "none"]  # which cells have numbers
 
@@ -117,7 +124,7 @@ def _draw(
     }
     facts = [*conv_facts(results[0][0])]
 
-    def plan(parts: Sequence[Sequence[PartOf]], scale: float) -> Rows:
+    def rows_of(parts: Sequence[Sequence[PartOf]], scale: float) -> Rows:
         rows = [[make(scale) for make in row] for row in parts]
         if titles:
             rows = [
@@ -137,18 +144,16 @@ def _draw(
     shapes = [kernel.shape for image_filter, _ in results for kernel in image_filter.kernels]
     if "kernel" in panels and min(map(max, shapes)) <= MAX_TICKED:
         stages.append("none")
-    most, *simpler = (
-        Simpler(
-            partial(plan, [[makers[panel](*each, stage) for panel in panels] for each in results]),
-            [NO_ROOM_FOR_NUMBERS] * (stage != stages[0]),
-        )
-        for stage in stages
-    )
+    plans = []
+    for stage in stages:
+        parts = [[makers[panel](*each, stage) for panel in panels] for each in results]
+        left_out = [NO_ROOM_FOR_NUMBERS] * (stage != stages[0])
+        plans.append(PagePlan(partial(rows_of, parts), left_out))
     rows: dict[str, Any] = {"title": title, "facts": ", ".join(facts), "unit": "results"}
     plain = options.layout is None and not titles and "all" not in stages
     if theme().is_fixed and plain and len(results) > 1 and {"input", "result"} <= {*panels}:
         return _draw_tiles(original, results, rows, has_kernels="kernel" in panels)
-    return compose(most.plan, simpler=simpler, least=_KEPT_SCALE, **rows)
+    return compose(plans, least=_KEPT_SCALE, **rows)
 
 
 def _draw_tiles(
@@ -167,14 +172,14 @@ def _draw_tiles(
     bare += [_bare(_panel(made.image), short_name(each.label)) for each, made in results]
     left_out = ["kernels"] * has_kernels
 
-    def plan(makers: Sequence[PartOf], scale: float) -> Rows:
+    def rows_of(makers: Sequence[PartOf], scale: float) -> Rows:
         return in_lines([make(scale) for make in makers])
 
-    simpler = Simpler(partial(plan, bare), [*left_out, "sizes", "extremes", "bars"])
-    return compose(
-        partial(plan, tiles), simpler=[simpler], left_out=left_out, by_part=True, least=_KEPT_TILE,
-        **texts | {"unit": "images"},
-    )  # fmt: skip
+    plans = [
+        PagePlan(partial(rows_of, tiles), left_out),
+        PagePlan(partial(rows_of, bare), [*left_out, "sizes", "extremes", "bars"]),
+    ]
+    return compose(plans, by_part=True, least=_KEPT_TILE, **texts | {"unit": "images"})
 
 
 def _bare(panel: ImagePanel, title: str) -> PartOf:
@@ -244,7 +249,7 @@ def _image(panel: ImagePanel, numbered: _Numbered, *, caption: str, **options: A
     make = image_part(panel, _IMAGE, caption=caption, numbers=numbered == "all", **options)
     if numbered != "all" or not panel.numbered:
         return make
-    points = number_points(panel_box(panel, _IMAGE), panel.shape, widest_text(panel.texts()))
+    points = number_points(panel_box(panel, _IMAGE), panel.shape, widest_text(panel.texts))
     least = min(theme().number / points * 1.001, 1.0)
     return lambda scale: make(max(scale, least))
 

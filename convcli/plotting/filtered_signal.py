@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convcli.geometry import Geometry, border_name
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.labels import format_short, result_name, result_title
-from convcli.plotting.page import Part, Rows, blank, compose, plot_part
+from convcli.plotting.page import PagePlan, Part, Rows, blank, compose, plot_part
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,
@@ -150,10 +150,11 @@ def draw_filtered_signal(
         row = [_kernel(result, axis, titles, image.axis)] if has_kernel else []
         rows.append([*row, part] if "result" in titles else row)
 
-    def plan(scale: float) -> Rows:
+    def rows_of(scale: float) -> Rows:
         return [[part(scale) for part in row] for row in rows if row]
 
-    return compose(plan, title=title, facts=facts, unit="plots", least=_SMALLEST_SCALE)
+    plan = PagePlan(rows_of)
+    return compose([plan], title=title, facts=facts, unit="plots", least=_SMALLEST_SCALE)
 
 
 def x_label(scale: SampleScale) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +29,7 @@ from convcli.plotting.axes import (
     WIDE,
     DrawnImage,
     finite_extremes,
+    numbers_fit,
     round_ticks,
     set_ticks,
     widest_text,
@@ -42,7 +43,7 @@ from convcli.plotting.labels import (
     text_width,
     wrap,
 )
-from convcli.plotting.page import Part, axes_at, compose
+from convcli.plotting.page import PagePlan, Part, PartOf, axes_at, compose
 from convcli.plotting.style import (
     Box,
     figure_options,
@@ -124,7 +125,8 @@ def draw_kernel(kernel: Kernel, options: FigureOptions | None = None) -> Figure:
         count, channels = len(group.maps), math.prod(kernel.matrix.shape[:-2])
         facts = f"the first {count} of {channels} channels" if channels > count else ""
         part = kernel_part(group, _LONGEST)
-        return compose(lambda scale: [[part(scale)]], title=kernel_title(kernel), facts=facts)
+        plan = PagePlan(lambda scale: [[part(scale)]])
+        return compose([plan], title=kernel_title(kernel), facts=facts)
 
 
 def kernel_part(
@@ -136,7 +138,7 @@ def kernel_part(
     is_bare: bool = False,
     has_bar: bool = True,
     kept: float = _KEPT_SCALE,
-) -> Callable[[float], Part]:
+) -> PartOf:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
     Args:
@@ -161,8 +163,6 @@ def kernel_part(
     across = 1 if count == 1 else arrangement(count)[1]
     down = math.ceil(count / across)
     is_ticked = options.axes and count == 1 and not is_bare
-    points = theme().number
-    widest_cell = widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72
 
     def cell_box(scale: float) -> Box:
         """Return the width and height of one heat map."""
@@ -190,10 +190,7 @@ def kernel_part(
                 name = _name_lines(heatmap.title, each[0])
                 axes.set_title(name, fontsize=theme().text, pad=2)
             rows, columns = heatmap.values.shape
-            texts = heatmap.texts if max(rows, columns) <= MAX_TICKED else ()
-            is_narrow = each[0] / columns < widest_cell[0] or each[1] / rows < widest_cell[1]
-            if is_bare and is_narrow and not theme().is_fixed:  # a slide names what it leaves out
-                texts = ()
+            texts = _texts_in(heatmap, each, widest, is_bare=is_bare)
             drawn.append(DrawnImage(image, (rows, columns), texts, widest))
         if bar is not None:
             bar.draw(figure, left, top, box, ticked=count == 1)
@@ -217,9 +214,24 @@ def kernel_part(
             left=(digits + 0.08) * is_ticked,
             right=0.0 if is_below else beside,
             below=(theme().line + 0.08) * is_ticked + beside * is_below,
+            numbers_fit=all(
+                numbers_fit(each, heatmap.values.shape, widest)
+                for heatmap in group.maps
+                if _texts_in(heatmap, each, widest, is_bare=is_bare)
+            ),
         )
 
     return part
+
+
+def _texts_in(heatmap: Heatmap, inches: Box, widest: float, *, is_bare: bool) -> tuple[str, ...]:
+    """Return the numbers in the cells of a heat map of this width and height."""
+    rows, columns = heatmap.values.shape
+    if max(rows, columns) > MAX_TICKED:
+        return ()
+    if is_bare and not theme().is_fixed and not numbers_fit(inches, (rows, columns), widest):
+        return ()  # a slide names what it leaves out
+    return heatmap.texts
 
 
 def _name_height(group: HeatmapGroup, inches: float) -> float:

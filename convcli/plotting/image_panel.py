@@ -1,7 +1,8 @@
 """An image or matrix drawn into axes: thinned if large, numbered if small, with a color bar."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,13 +22,14 @@ from convcli.plotting.axes import (
     WIDE,
     DrawnImage,
     finite_extremes,
+    numbers_fit,
     round_ticks,
     set_padded_ticks,
     set_ticks,
     widest_text,
 )
 from convcli.plotting.labels import bar_number, cell_texts, format_short, percent, text_width
-from convcli.plotting.page import Part, axes_at
+from convcli.plotting.page import Part, PartOf, axes_at
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import (
     NAN_COLOR,
@@ -94,8 +96,9 @@ class ImagePanel:
         most = _MAX_NUMBERED_LINE if min(self.shape) == 1 else MAX_TICKED
         return max(self.shape) <= most
 
+    @cached_property
     def texts(self) -> tuple[str, ...]:
-        """Return the numbers in its cells, row by row; none for a large image or one of color."""
+        """The numbers in its cells, row by row; none for a large image or one of color."""
         return tuple(cell_texts(self.pixels, figure_options().digits)) if self.numbered else ()
 
     def count(self, which: np.ufunc) -> int:
@@ -210,7 +213,7 @@ def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     if not panel.numbered:
         return fit_box(panel.shape, scale * longest)
     points = theme().text
-    widest = max(text_width(text, points) for text in panel.texts()) / NUMBER_SHARE
+    widest = max(text_width(text, points) for text in panel.texts) / NUMBER_SHARE
     usual = min(_CELL * points / 72, longest / max(panel.shape))
     needed = max(widest, points * NUMBER_LINE / 72)
     if needed * max(panel.shape) > MOST_FOR_NUMBERS * longest:
@@ -372,7 +375,7 @@ def image_part(
     ticks: bool = True,
     numbers: bool = True,
     meaning: bool = True,
-) -> Callable[[float], Part]:
+) -> PartOf:
     """Return a function from a scale to an image as a part of a page, with ticks and color bar.
 
     Gray runs from black (0) to white. Plain numbers run from the least to the greatest or, where
@@ -462,6 +465,7 @@ def boxed_image(
         left=max((digits + _TICK) * is_ticked, label),
         right=max(label if is_below else beside, last_label * is_ticked),
         below=(look.line + _TICK) * is_ticked + (beside if is_below else 0.0),
+        numbers_fit=numbers_fit(box, panel.shape, widest_text(panel.texts) * numbers),
     )
 
 
@@ -500,7 +504,7 @@ def draw_pixels(
         extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
         interpolation="hanning" if is_shrunk else "nearest",
     )
-    texts = panel.texts()
+    texts = panel.texts
     return DrawnImage(image, panel.shape, texts, widest_text(texts))
 
 

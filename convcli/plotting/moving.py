@@ -21,7 +21,7 @@ from convcli.plotting.axes import MAX_TICKED, DrawnImage, contrasting_colors
 from convcli.plotting.blit import Moving
 from convcli.plotting.labels import line_count, text_width
 from convcli.plotting.letters import Pixels, letters_of
-from convcli.plotting.page import Part
+from convcli.plotting.page import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 from convcli.plotting.window_marks import (
     CELL_PIXELS,
@@ -31,8 +31,6 @@ from convcli.plotting.window_marks import (
     Corners,
     WindowMarks,
 )
-
-PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 _CLEAR = 0.43  # half of a hatched cell's side that is not hatched, under its number
 
@@ -353,17 +351,14 @@ def _cells_path(cells: NDArray[np.intp], *, has_holes: bool) -> Path:
 
 
 class DrawnParts:
-    """What the parts of a page drew, by name, for it to be moved afterwards.
+    """What the parts of a page drew, for it to be moved afterwards.
 
-    A page may be drawn more than once until everything fits; the last drawing counts.
+    Attributes:
+        by_name: a list of images, axes or a text of each part that was kept.
     """
 
     def __init__(self) -> None:
-        self._drawn: dict[str, tuple[Figure, Any]] = {}
-
-    def of(self, figure: Figure) -> dict[str, Any]:
-        """Return what was drawn into a figure: a list of images, or a text."""
-        return {name: drawn for name, (page, drawn) in self._drawn.items() if page is figure}
+        self.by_name: dict[str, Any] = {}
 
     def keep(self, name: str, make: PartOf) -> PartOf:
         """Return the same part, whose images are kept."""
@@ -373,7 +368,7 @@ class DrawnParts:
 
             def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
                 drawn = list(plain.draw(figure, left, top))
-                self._drawn[name] = figure, drawn
+                self.by_name[name] = drawn
                 return drawn
 
             return plain._replace(draw=draw)
@@ -385,8 +380,7 @@ class DrawnParts:
 
         def kept(axes: Axes) -> None:
             draw(axes)
-            page: Any = axes.figure
-            self._drawn[name] = page, axes
+            self.by_name[name] = axes
 
         return kept
 
@@ -406,7 +400,7 @@ class DrawnParts:
                 across, down = figure.get_size_inches()
                 place = (left + width / 2) / across, 1 - (top + height + plain.below + 0.05) / down
                 text = figure.text(*place, texts[0], size=points, ha="center", va="top")
-                self._drawn[name] = figure, text
+                self.by_name[name] = text
                 return plain.draw(figure, left, top)
 
             return plain._replace(
@@ -431,7 +425,7 @@ class DrawnParts:
             text = figure.text(
                 left / across, 1 - top / down, texts[0], size=points, va="top", **style
             )
-            self._drawn[name] = figure, text
+            self.by_name[name] = text
             return ()
 
         return lambda _scale: Part(draw, (width, height), letters=0)

@@ -16,7 +16,7 @@ from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.filtered_signal import SignalResult, signal_results, x_label
 from convcli.plotting.labels import result_name, text_width, wrap
-from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.page import PagePlan, Part, Rows, compose, plot_part
 from convcli.plotting.sample_scale import SampleScale, input_scale, outer_limits, set_sample_ticks
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
@@ -116,13 +116,13 @@ def draw_overlay(
         xlabel=_x_label(signals[0].scale, curves),
     )
 
-    def plan(scale: float) -> Rows:
+    def rows(scale: float) -> Rows:
         part = plot(scale)
         return [[_legend(curves, part.box[0])], [part]]
 
     marked = [result.peak_text for result in signals if result.peak_text]
     line = ", ".join(filter(None, [facts, *marked, *notes]))
-    return compose(plan, title=title, facts=line, least=_SMALLEST_SCALE)
+    return compose([PagePlan(rows)], title=title, facts=line, least=_SMALLEST_SCALE)
 
 
 def _x_label(scale: SampleScale, curves: Sequence[_Curve]) -> str:

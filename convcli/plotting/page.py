@@ -54,6 +54,7 @@ class Part(NamedTuple):
         below: room for ticks and a bar below it.
         letters: of its title that a narrow part has room for in a line.
         is_small: whether its title is no larger than other text.
+        numbers_fit: whether all numbers of its cells have room in them.
     """
 
     draw: Callable[[Figure, float, float], Iterable[DrawnImage]]
@@ -65,6 +66,7 @@ class Part(NamedTuple):
     below: float = 0.0
     letters: int = _LETTERS
     is_small: bool = False
+    numbers_fit: bool = True
 
     @property
     def text_room(self) -> float:
@@ -95,22 +97,29 @@ class Part(NamedTuple):
         return max(self.left, (self.text_room - self.box[0]) / 2)
 
 
+PartOf = Callable[[float], Part]  # a part for a scale of its box
 Rows = Sequence[Sequence[Part]]
-Plan = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
+RowsOf = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
 
 
-class Simpler(NamedTuple):
-    """A plan with less detail.
+class PagePlan(NamedTuple):
+    """What a page shows and what it leaves out.
 
     Attributes:
-        plan: returns the parts for a scale.
-        left_out: the names of what it lacks, which the page lists in one line.
+        rows: returns the parts for a scale of their boxes; 1 is the size that they have where
+            nothing limits it.
+        left_out: the names of what is left out, which the page lists in one line.
         note: what stands in for them.
     """
 
-    plan: Plan
+    rows: RowsOf
     left_out: Sequence[str] = ()
     note: str = ""
+
+    def line(self, *more: str) -> str:
+        """Return the line on what is left out, and ``more``; nothing is named twice."""
+        names = ", ".join(dict.fromkeys([*self.left_out, *more]))
+        return _joined(f"left out: {names}" if names else "", self.note)
 
 
 class _Text(NamedTuple):
@@ -157,50 +166,48 @@ class _Line(NamedTuple):
 
 
 def compose(
-    plan: Plan,
+    plans: Sequence[PagePlan],
     *,
     title: str = "",
     facts: str = "",
     footer: Sequence[str] = (),
     unit: str = "rows",
     by_part: bool = False,
-    simpler: Sequence[Simpler] = (),
     least: float = _SMALLEST_SCALE,
-    left_out: Sequence[str] = (),
     multiple: int = 1,
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
 
     Args:
-        plan: returns the parts for a scale of their boxes; 1 is the size that they have where
-            nothing limits it.
+        plans: of the page, with less and less detail. The first that fits the page, if need be at
+            the smallest scale, is drawn; the last one if none does.
         title: the heading; the option ``--title`` replaces it.
         facts: a line below the heading.
         footer: monospaced lines at the bottom.
         unit: what a row is called where rows are left out.
         by_part: whether ``unit`` is the name of each part that has a title or a caption.
-        simpler: plans with less detail. The first that fits the page takes the place of a plan that
-            does not, even at the smallest scale.
         least: the smallest scale; where more does not fit, rows are left out.
-        left_out: the names of what ``plan`` itself lacks, which those of ``simpler`` replace.
         multiple: the page's pixels are a multiple of it along both sides; videos need 2.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
-    plans = [Simpler(plan, left_out), *simpler]
     stated = _joined(facts, _limits_text())
     sheet = _Sheet(heading, stated, footer, fills)
-    rows, lack = _fitting(plans, sheet, unit, least, by_part=by_part)
+    rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
+    numbers_fit = all(part.numbers_fit for row in rows for part in row)
+    if not numbers_fit and NO_ROOM_FOR_NUMBERS not in left_out:
+        plans = [each._replace(left_out=[NO_ROOM_FOR_NUMBERS, *each.left_out]) for each in plans]
+        rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
     if not fills:
         width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
-        narrow = _top_text(heading, _joined(stated, lack), width), _bottom_text(footer, width)
+        narrow = _top_text(heading, _joined(stated, left_out), width), _bottom_text(footer, width)
         if _height(lines, *narrow) > _highest():  # with more lines of text than were planned
             width = look.width
-    top_text = _top_text(heading, _joined(stated, lack), width)
+    top_text = _top_text(heading, _joined(stated, left_out), width)
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)
     height = look.height if look.is_fixed else needed
@@ -217,14 +224,7 @@ def compose(
         drawn += _draw_line(figure, line, columns, left, top)
         top += line.height + _GAP
     _write_bottom(figure, bottom_text, top)
-    if not write_numbers(drawn) and NO_ROOM_FOR_NUMBERS not in lack:
-        (_, left_out, _), *simpler = (
-            each._replace(left_out=(NO_ROOM_FOR_NUMBERS, *each.left_out)) for each in plans
-        )
-        return compose(
-            plan, title=title, facts=facts, footer=footer, unit=unit, by_part=by_part,
-            simpler=simpler, least=least, left_out=left_out, multiple=multiple,
-        )  # fmt: skip
+    write_numbers(drawn)
     return figure
 
 
@@ -267,12 +267,6 @@ def _joined(*facts: str) -> str:
     return " · ".join(filter(None, facts))
 
 
-def _lack_text(left_out: Sequence[str], note: str = "") -> str:
-    """Return the line on what a page lacks; nothing is named twice."""
-    names = ", ".join(dict.fromkeys(left_out))
-    return _joined(f"left out: {names}" if names else "", note)
-
-
 class _Sheet(NamedTuple):
     """What stands above and below the rows of a page, and whether they are to fill its width."""
 
@@ -281,60 +275,60 @@ class _Sheet(NamedTuple):
     footer: Sequence[str]
     fills: bool
 
-    def fits(self, rows: Rows, lack: str, height: float = math.inf) -> bool:
+    def fits(self, rows: Rows, left_out: str, height: float = math.inf) -> bool:
         """Return whether rows fit the theme's page of at most this height."""
         look = theme()
         lines, _ = _wrapped(rows)
-        above = _top_text(self.heading, _joined(self.facts, lack), look.width)
+        above = _top_text(self.heading, _joined(self.facts, left_out), look.width)
         needed = _height(lines, above, _bottom_text(self.footer, look.width))
         return _is_narrow(rows) and needed <= min(_highest(), height) + 1e-9
 
-    def limits(self, plan: Plan, lack: str) -> tuple[float, Callable[[Rows], bool]]:
+    def limits(self, plan: PagePlan) -> tuple[float, Callable[[Rows], bool]]:
         """Return the largest scale of a plan, and a test of its rows.
 
         A page is a little higher than wide at most, unless its images would become too small for
         it. One of a chosen width has no more rows than at scale 1.
         """
+        left_out = plan.line()
         if theme().is_fixed:
-            return _SCALED_UP, lambda rows: self.fits(rows, lack)
-        most, tallest = len(plan(1.0)), _TALLEST * theme().width
-        if not self.fits(plan(_SCALED_DOWN), lack, tallest):
-            return 1.0, lambda rows: self.fits(rows, lack)
+            return _SCALED_UP, lambda rows: self.fits(rows, left_out)
+        most, tallest = len(plan.rows(1.0)), _TALLEST * theme().width
+        if not self.fits(plan.rows(_SCALED_DOWN), left_out, tallest):
+            return 1.0, lambda rows: self.fits(rows, left_out)
         high = _SCALED_UP if self.fills else 1.0
-        return high, lambda rows: len(rows) <= most and self.fits(rows, lack, tallest)
+        return high, lambda rows: len(rows) <= most and self.fits(rows, left_out, tallest)
 
 
 def _fitting(
-    plans: Sequence[Simpler], sheet: _Sheet, unit: str, least: float, *, by_part: bool
+    plans: Sequence[PagePlan], sheet: _Sheet, unit: str, least: float, *, by_part: bool
 ) -> tuple[Rows, str]:
     """Return the rows at the largest scale that fits the page, and a line on what is left out.
 
     ``plans`` have less and less detail.
     """
-    for plan, left_out, note in plans:
-        lack = _lack_text(left_out, note)
-        high, accept = sheet.limits(plan, lack)
-        if accept(rows := plan(high)):
-            return rows, lack
-        if accept(plan(least)):
+    for plan in plans:
+        high, accept = sheet.limits(plan)
+        if accept(rows := plan.rows(high)):
+            return rows, plan.line()
+        if accept(plan.rows(least)):
             break
-    best = _largest(plan, least, high, accept)
+    best = _largest(plan.rows, least, high, accept)
     if not _is_narrow(best):
-        best = _largest(plan, _SMALLEST_SCALE / 2, least, _is_narrow)
+        best = _largest(plan.rows, _SMALLEST_SCALE / 2, least, _is_narrow)
     if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
-        single = [Simpler(partial(_one_below_the_other, plan), left_out, note)]
+        single = [plan._replace(rows=partial(_one_below_the_other, plan.rows))]
         return _fitting(single, sheet, "parts", least, by_part=by_part)
-    if len(best) < 2 or sheet.fits(best, lack):
-        return best, lack
+    if len(best) < 2 or sheet.fits(best, plan.line()):
+        return best, plan.line()
     count = _count(best, by_part=by_part)
 
-    def lack_of(rows: int) -> str:
+    def left_out(rows: int) -> str:
         missing = count - _count(best[:rows], by_part=by_part)
-        return _lack_text([*left_out, f"{missing} of {count} {unit}"], note)
+        return plan.line(f"{missing} of {count} {unit}")
 
     numbers = range(2, len(best))
-    kept = 1 + bisect_left(numbers, True, key=lambda n: not sheet.fits(best[:n], lack_of(n)))
-    return best[:kept], lack_of(kept)
+    kept = 1 + bisect_left(numbers, True, key=lambda n: not sheet.fits(best[:n], left_out(n)))
+    return best[:kept], left_out(kept)
 
 
 def _highest() -> float:
@@ -342,7 +336,7 @@ def _highest() -> float:
     return min(theme().height, _HIGHEST)
 
 
-def _largest(plan: Plan, low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:
+def _largest(plan: RowsOf, low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:
     """Return the rows at the largest scale that is accepted, at ``low`` if none is."""
     best = plan(low)
     for _ in range(_STEPS):
@@ -354,7 +348,7 @@ def _largest(plan: Plan, low: float, high: float, accept: Callable[[Rows], bool]
     return best
 
 
-def _one_below_the_other(plan: Plan, scale: float) -> Rows:
+def _one_below_the_other(plan: RowsOf, scale: float) -> Rows:
     return [[part] for row in plan(scale) for part in row]
 
 
@@ -575,6 +569,7 @@ def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
         left=parts[0].left,
         right=parts[-1].right,
         below=max(part.below - (height - part.box[1]) / 2 for part in parts),
+        numbers_fit=all(part.numbers_fit for part in parts),
     )
 
 
@@ -591,7 +586,8 @@ def stacked(parts: Sequence[Part]) -> Part:
             top += line.height + _GAP
         return drawn
 
-    return Part(draw, (width, height), letters=0)
+    numbers_fit = all(part.numbers_fit for part in parts)
+    return Part(draw, (width, height), letters=0, numbers_fit=numbers_fit)
 
 
 def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:
@@ -613,7 +609,7 @@ def plot_part(
     ylabel: str = "",
     legend: Sequence[str] = (),
     is_below: bool = False,
-) -> Callable[[float], Part]:
+) -> PartOf:
     """Return a function from a scale to a part with curves, or with anything that has two axes.
 
     Args:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.heatmap import kernel_part
 from convcli.plotting.labels import text_width
-from convcli.plotting.page import Part, Plan, Rows, axes_at, beside, blank, flow
+from convcli.plotting.page import Part, Rows, RowsOf, axes_at, beside, blank, flow
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, set_sample_ticks
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import Samples, draw_samples, signal_samples
@@ -24,7 +24,7 @@ _SIDES = 1.6  # of the page, beside a plot: ticks and edges
 _MOST_ROWS = 3  # of a slide
 
 
-def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> Plan:
+def signal_rows(tiles: Sequence[SheetTile], together: int, *, common: bool) -> RowsOf:
     """Return the plan of a page of signals, all along the same x axis.
 
     They stand below each other; neighbors that belong together, and many on a slide, stand side by
@@ -57,7 +57,7 @@ def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> P
         columns = max(columns, 2)
     columns = 1 if figure_options().layout == "column" else columns
 
-    def plan(scale: float) -> Rows:
+    def rows_of(scale: float) -> Rows:
         look, axes = theme(), figure_options().axes
         sides = _SIDES + _KERNEL * any(tile.kernels for tile in tiles)
         room = look.width / columns - sides
@@ -79,7 +79,7 @@ def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> P
             parts.append(part)
         return flow(parts, most=columns)
 
-    return plan
+    return rows_of
 
 
 def _draw(

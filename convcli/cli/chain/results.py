@@ -45,8 +45,8 @@ from convcli.signals import OutputAxes, named_after
 from convcli.teaching.chain.maps import (
     chain_axis,
     error_scale,
-    image_of,
     integrate,
+    maps_to_image,
     plan_chain,
     squeeze_maps,
 )
@@ -300,14 +300,14 @@ class _ChainWriter:
             write_npy(file, squeeze_maps(maps))
         self._note("each", str(values))
         if pixels is not None:
-            image, _ = image_of(maps, "rescale", 8, ImageData(self.image.pixels, 8))
+            image, _ = maps_to_image(maps, "rescale", 8, ImageData(self.image.pixels, 8))
             with atomic_write(pixels, overwrite=overwrite) as file:
                 write_image(image, file, PNG)
             self._note("each", str(pixels))
 
     def _write_result(self, maps: Maps, target: Target, scale: float) -> None:
         """Turn the last layer's maps into pixels, and write them; see :func:`error_scale`."""
-        image, stats = image_of(
+        image, stats = maps_to_image(
             maps,
             self.outputs.range or "clip",
             target.depth,

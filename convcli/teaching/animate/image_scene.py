@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.image_panel import ImagePanel, image_part, value_bar
-from convcli.plotting.page import Simpler, compose
+from convcli.plotting.page import PagePlan, PartOf, compose
 from convcli.plotting.style import figure_options, theme
 
 # isort: split
@@ -19,7 +19,7 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
 from convcli.plotting.axes import WIDE
 from convcli.plotting.labels import conv_facts
-from convcli.plotting.moving import FillingMap, Magnifier, PartOf
+from convcli.plotting.moving import FillingMap, Magnifier
 from convcli.plotting.window_marks import WindowMarks, hatched_text
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
 from convcli.teaching.animate.sliding import SlidingWindow
@@ -92,17 +92,14 @@ class ImageScene(SlidingScene):
             equation, maps = self._grids.equation(kinds), self._maps(numbered=numbered)
             if is_square and not numbered and len(images) == len(maps) == 1:
                 large = partial(rows_with_large_grids, images, equation, maps, caption)
-                plans.append(Simpler(large, left_out))
+                plans.append(PagePlan(large, left_out))
             arrange = partial(rows_of_parts, least=1.0 if numbered else 0.0)
-            plan = partial(arrange, images, equation, maps, caption)
-            plans.append(Simpler(plan, left_out))
-        first, *simpler = plans
+            rows = partial(arrange, images, equation, maps, caption)
+            plans.append(PagePlan(rows, left_out))
         return compose(
-            first.plan,
+            plans,
             title=self._title,
             facts=", ".join(conv_facts(window.filter)),
-            left_out=first.left_out,
-            simpler=simpler,
             least=LEAST_SCALE,
             multiple=2,
         )

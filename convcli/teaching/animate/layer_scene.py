@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.image_panel import Bar, ImagePanel, boxed_image, image_part, panel_box
-from convcli.plotting.page import Part, Simpler, compose
+from convcli.plotting.page import PagePlan, Part, PartOf, compose
 from convcli.plotting.style import figure_options, theme
 
 # isort: split
@@ -23,7 +23,7 @@ from convcli.images.channels import channel_names
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.plotting.blit import Moving
 from convcli.plotting.labels import fitting_decimals
-from convcli.plotting.moving import FieldMagnifier, FillingMap, Magnifier, PartOf
+from convcli.plotting.moving import FieldMagnifier, FillingMap, Magnifier
 from convcli.plotting.window_marks import BoxMarks, Corners, WindowMarks, hatched_text
 from convcli.teaching.animate.captions import layer_captions, layer_steps
 from convcli.teaching.animate.layer_window import LayerWindow
@@ -109,15 +109,12 @@ class LayerScene(SlidingScene):
             images += [*self._source(numbered=numbered)]
             equation, maps = self._work.equation(kinds), [self._map(numbered=numbered)]
             arrange = partial(rows_of_parts, least=least if numbered else 0.0)
-            plan = partial(arrange, images, equation, maps, caption)
-            plans.append(Simpler(plan, left_out))
-        first, *simpler = plans
+            rows = partial(arrange, images, equation, maps, caption)
+            plans.append(PagePlan(rows, left_out))
         return compose(
-            first.plan,
+            plans,
             title=self._title,
             facts=self._facts(),
-            left_out=first.left_out,
-            simpler=simpler,
             least=LEAST_SCALE,
             multiple=2,
         )

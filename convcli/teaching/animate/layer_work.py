@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.page import plot_part
+from convcli.plotting.page import PartOf, plot_part
 from convcli.plotting.style import figure_options
 
 # isort: split
@@ -19,7 +19,7 @@ from convcli.plotting.axes import MAX_TICKED, finite_extremes, widest_text
 from convcli.plotting.blit import Moving
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, symmetric_limit
 from convcli.plotting.labels import cell_texts
-from convcli.plotting.moving import DrawnParts, MovingGrid, PartOf
+from convcli.plotting.moving import DrawnParts, MovingGrid
 from convcli.plotting.window_marks import BoxMarks
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.padded_input import PaddedInput

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.labels import conv_facts, format_short, text_width
-from convcli.plotting.page import plot_part
+from convcli.plotting.page import PartOf, plot_part
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,
@@ -48,7 +48,7 @@ from numpy.typing import NDArray
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
 from convcli.plotting.blit import BlitCanvas, Moving
-from convcli.plotting.moving import DrawnParts, MovingText, PartOf
+from convcli.plotting.moving import DrawnParts, MovingText
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.animate.sums import ChannelSum, products_of, sums_of
@@ -115,7 +115,7 @@ class SignalScene(BlitCanvas):
             self._artists: list[Artist] = []
             self._movers: list[Callable[[int], None]] = []
             figure = self._draw(scene_title(window, title))
-            caption = MovingText(self._parts.of(figure)["caption"], self._texts)
+            caption = MovingText(self._parts.by_name["caption"], self._texts)
             self._movers.append(caption.move)
             self.move(0)
         super().__init__(figure, [Moving(self._artists), caption], len(positions), options)

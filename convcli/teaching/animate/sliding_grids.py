@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.page import Part
+from convcli.plotting.page import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 
 # isort: split
@@ -20,7 +20,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes, widest_text
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_title, symmetric_limit
 from convcli.plotting.labels import cell_texts
-from convcli.plotting.moving import DrawnParts, MovingGrid, PartOf
+from convcli.plotting.moving import DrawnParts, MovingGrid
 from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.animate.sliding_scene import Mover, shortened
 from convcli.teaching.animate.sums import ChannelSum, products_of

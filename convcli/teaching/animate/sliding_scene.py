@@ -11,7 +11,7 @@ from convcli.plotting.image_panel import (
     image_part,
     panel_box,
 )
-from convcli.plotting.page import Part, Rows, fits_line, in_lines, stacked
+from convcli.plotting.page import Part, PartOf, Rows, fits_line, in_lines, stacked
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -28,7 +28,7 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Geometry, Pair
 from convcli.plotting.axes import DrawnImage, number_points, widest_text
 from convcli.plotting.blit import BlitCanvas, Moving
-from convcli.plotting.moving import DrawnParts, MovingText, PartOf
+from convcli.plotting.moving import DrawnParts, MovingText
 from convcli.teaching.animate.padded_input import PaddedInput
 
 Mover = tuple[Moving, Callable[[int], None]]  # what moves, and what moves it to a frame
@@ -70,7 +70,7 @@ class SlidingScene(BlitCanvas):
             figure = self._draw()
             movers = [
                 mover
-                for name, drawn in self._parts.of(figure).items()
+                for name, drawn in self._parts.by_name.items()
                 for mover in self._movers(name, drawn)
             ]
             self._moves = [move for _, move in movers]
@@ -219,7 +219,7 @@ def least_scale(panels: Sequence[ImagePanel]) -> float:
     """Return the smallest scale of images at which the numbers of small ones still fit."""
     scales = [0.0]
     for panel in panels:
-        box, widest = panel_box(panel, image_side()), widest_text(panel.texts())
+        box, widest = panel_box(panel, image_side()), widest_text(panel.texts)
         if widest and (points := number_points(box, panel.shape, widest)) >= theme().number:
             scales.append(theme().number / points)
     return max(scales)

@@ -44,9 +44,9 @@ from convcli.plotting.image_panel import (
 from convcli.plotting.labels import text_width
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
+    PagePlan,
     Part,
     Rows,
-    Simpler,
     axes_at,
     compose,
     fits_line,
@@ -87,7 +87,7 @@ _LONGEST_TEXT = 80  # letters of a layer
 _MOST_WINDOWS = 256
 
 
-class _Detail(NamedTuple):
+class _LevelOfDetail(NamedTuple):
     """What a page shows, before anything is left out of it.
 
     Attributes:
@@ -105,6 +105,44 @@ class _Detail(NamedTuple):
     extremes: bool
     maps: int
     blocks: int
+
+
+class _TileGrid(NamedTuple):
+    """The maps of a block as tiles in rows; lengths are in inches.
+
+    Attributes:
+        maps: the places of those that are drawn.
+        across: tiles side by side.
+        tile: the width and height of each.
+        labels: of the maps, drawn if there is room for them.
+        above: room for a label above each tile.
+        below: room for ticks below each.
+    """
+
+    maps: Sequence[int]
+    across: int
+    tile: Box
+    labels: Sequence[str]
+    above: float
+    below: float
+
+    @property
+    def box(self) -> Box:
+        """The width and height of all tiles."""
+        down = math.ceil(len(self.maps) / self.across)
+        return (
+            self.across * (self.tile[0] + _BETWEEN) - _BETWEEN,
+            down * self._step_down - _BETWEEN,
+        )
+
+    @property
+    def _step_down(self) -> float:
+        return self.tile[1] + self.above + _BETWEEN + self.below
+
+    def corner(self, number: int, left: float, top: float) -> tuple[float, float]:
+        """Return the upper left corner of a tile, counted from 0, in a grid at a place."""
+        row, column = divmod(number, self.across)
+        return left + column * (self.tile[0] + _BETWEEN), top + row * self._step_down + self.above
 
 
 class ChainPlot:
@@ -168,7 +206,7 @@ class ChainPlot:
                 blocks = [block._replace(title=text, facts=None) for block, text in named]
             if self._options.panels is not None and "input" not in self._options.panels:
                 blocks = blocks[1:]
-            return _Page(blocks, self._scale, title).draw()
+            return _ChainPage(blocks, self._scale, title).draw()
 
 
 def check_options(options: FigureOptions, layers: int) -> None:
@@ -189,7 +227,7 @@ def check_options(options: FigureOptions, layers: int) -> None:
         )
 
 
-class _Page:
+class _ChainPage:
     """Blocks and arrows in rows, as a theme's page holds them."""
 
     def __init__(self, blocks: Sequence[Block], scale: ScaleName, title: str) -> None:
@@ -214,10 +252,10 @@ class _Page:
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
-        most, *simpler = (
-            Simpler(partial(self._rows, detail), self._left_out(detail))
-            for detail in self._details()
-        )
+        plans = [
+            PagePlan(partial(self._rows, detail), self._left_out(detail))
+            for detail in self._levels_of_detail()
+        ]
         facts = ""
         if figure_options().limits is not None:
             facts = ""
@@ -225,18 +263,15 @@ class _Page:
             facts = "each map has its own scale"
         elif self._is_shared:
             facts = "layers of one unit share a scale"
-        return compose(
-            most.plan, title=self._title, facts=facts, left_out=most.left_out, simpler=simpler,
-            least=_LEAST_SCALE,
-        )  # fmt: skip
+        return compose(plans, title=self._title, facts=facts, least=_LEAST_SCALE)
 
-    def _details(self) -> Iterator[_Detail]:
+    def _levels_of_detail(self) -> Iterator[_LevelOfDetail]:
         """Yield less and less detail: without ticks, numbers, maps, at last without layers."""
         sizes = {max(block.size) for block in self._blocks if block.is_numbered}
         sizes |= {1} if any(block.is_signal for block in self._blocks) else set()
         too_large = min((size for size in sizes if not self._has_room(size)), default=math.inf)
         numbered = sorted((size for size in sizes if size < too_large), reverse=True)
-        detail = _Detail(
+        detail = _LevelOfDetail(
             next(iter(numbered), 0),
             True,
             figure_options().axes,
@@ -264,7 +299,7 @@ class _Page:
         longest = across * size * self._cell
         return longest <= min(_NUMBERED * theme().number / 9, theme().width - 1)
 
-    def _left_out(self, detail: _Detail) -> list[str]:
+    def _left_out(self, detail: _LevelOfDetail) -> list[str]:
         """Return the names of what is left out."""
         names = []
         sizes = {max(block.size) for block in self._blocks if block.is_numbered}
@@ -285,7 +320,7 @@ class _Page:
             names.append(f"the last {left_out} of {len(self._blocks) - 1} layers")
         return names
 
-    def _rows(self, detail: _Detail, scale: float) -> Rows:
+    def _rows(self, detail: _LevelOfDetail, scale: float) -> Rows:
         """Return the blocks and arrows in lines that fit the page."""
         is_column = figure_options().layout == "column"
         panels = figure_options().panels
@@ -299,7 +334,7 @@ class _Page:
             steps.append(step)
         return [[part] for step in steps for part in step] if is_column else _in_lines(steps)
 
-    def _tile(self, number: int, detail: _Detail, scale: float) -> tuple[int, Box]:
+    def _tile(self, number: int, detail: _LevelOfDetail, scale: float) -> tuple[int, Box]:
         """Return how many maps of a block are side by side, and the width and height of each."""
         block = self._blocks[number]
         count = min(len(block.panels), detail.maps)
@@ -318,29 +353,13 @@ class _Page:
         longest = max(min(_GRID / across, _TILE) * scale - _BETWEEN, _LEAST_TILE)
         return across, fit_box(block.size, longest, thinnest=0.08)
 
-    def _block_part(self, number: int, detail: _Detail, scale: float) -> Part:
+    def _block_part(self, number: int, detail: _LevelOfDetail, scale: float) -> Part:
         """Return one block as a part: its maps, with ticks or numbers, and its color bar."""
         block, look = self._blocks[number], theme()
-        drawn = sorted(self._orders[number][: detail.maps])
-        count = len(drawn)
-        across, each = self._tile(number, detail, scale)
-        names = [block.names[place] for place in drawn]
-
-        def fit(labels: Sequence[str]) -> bool:
-            return max(text_width(label, look.text) for label in labels) <= each[0] + 0.5 * _BETWEEN
-
-        has_names = fit(names) and each[1] >= 1.5 * look.line
-        labels = block.labels(drawn) if fit(block.labels(drawn)) else names
-        above = look.line if count > 1 and has_names else 0.0
+        grid = self._tile_grid(number, detail, scale)
+        count, box = len(grid.maps), grid.box
         ticks = detail.ticks and count == 1
         inner_left = text_width("-0.000", look.text) + 0.1 if block.is_signal else 0.0
-        step_down = each[1] + above + _BETWEEN
-        if block.is_signal:
-            step_down += (look.line + 0.08) * detail.ticks
-        box = (
-            across * (each[0] + _BETWEEN) - _BETWEEN,
-            math.ceil(count / across) * step_down - _BETWEEN,
-        )
         bar = self._bars[number] if self._is_common and not block.is_signal else None
         is_below = box[0] >= WIDE * box[1]
         beside = bar.space(below=is_below) if bar is not None else 0.0
@@ -348,26 +367,25 @@ class _Page:
         left = max(inner_left * detail.ticks, digits * ticks)
         last_label = text_width("0" * len(str(block.size[1])), look.text) / 2
         right = max(0.0 if is_below else beside, last_label * ticks)
-        notes = [block.caption(drawn, extremes=detail.extremes)]
-        if block.facts is not None and count > 1 and not above and count < len(block.panels):
-            notes.append(f"maps {', '.join(names)}")
-        elif block.facts is not None and count > 1 and not above:
-            notes.append("red, green, blue" if block.has_colors else "counted row by row")
+        notes = [block.caption(grid.maps, extremes=detail.extremes)]
+        if block.facts is not None and count > 1 and not grid.above:
+            names = ", ".join(block.names[place] for place in grid.maps)
+            order = "red, green, blue" if block.has_colors else "counted row by row"
+            notes.append(f"maps {names}" if count < len(block.panels) else order)
         if not block.is_signal:
             is_numbered = block.is_numbered and max(block.size) <= detail.numbered
-            notes += [] if is_numbered else stretch_notes(block.size, each)
+            notes += [] if is_numbered else stretch_notes(block.size, grid.tile)
             notes += number_notes(block.panels)
         if bar is not None:
             notes.append(bar.note(box))
-        windows = self._windows(number, each, detail)
+        windows = self._windows(number, grid.tile, detail)
         if windows:
             layer = self._blocks[number + 1].title.partition("  ")[2]
             notes.append(f"green: {windows} of {layer}")
         return Part(
             partial(
-                self._draw_block, number=number, shown=drawn, detail=detail, across=across,
-                each=each, labels=labels, above=above, step_down=step_down, ticks=ticks, bar=bar,
-                box=box, windows=windows,
+                self._draw_block, number=number, grid=grid, detail=detail, ticks=ticks, bar=bar,
+                has_windows=bool(windows),
             ),
             box,
             block.title,
@@ -380,7 +398,22 @@ class _Page:
             letters=_TITLE_LETTERS,
         )  # fmt: skip
 
-    def _windows(self, number: int, each: Box, detail: _Detail) -> str:
+    def _tile_grid(self, number: int, detail: _LevelOfDetail, scale: float) -> _TileGrid:
+        """Return the maps of a block that are drawn, side by side and in rows."""
+        block, look = self._blocks[number], theme()
+        maps = sorted(self._orders[number][: detail.maps])
+        across, tile = self._tile(number, detail, scale)
+
+        def fit(labels: Sequence[str]) -> bool:
+            return max(text_width(label, look.text) for label in labels) <= tile[0] + 0.5 * _BETWEEN
+
+        names, labels = [block.names[place] for place in maps], block.labels(maps)
+        has_labels = len(maps) > 1 and fit(names) and tile[1] >= 1.5 * look.line
+        below = (look.line + 0.08) * (block.is_signal and detail.ticks)
+        above = look.line * has_labels
+        return _TileGrid(maps, across, tile, labels if fit(labels) else names, above, below)
+
+    def _windows(self, number: int, each: Box, detail: _LevelOfDetail) -> str:
         """Return a word for the windows of the next layer that are drawn on a block, if any."""
         if number + 1 >= detail.blocks or (geometry := self._blocks[number + 1].windows) is None:
             return ""
@@ -397,47 +430,39 @@ class _Page:
         top: float,
         *,
         number: int,
-        shown: Sequence[int],
-        detail: _Detail,
-        across: int,
-        each: Box,
-        labels: Sequence[str],
-        above: float,
-        step_down: float,
+        grid: _TileGrid,
+        detail: _LevelOfDetail,
         ticks: bool,
         bar: Bar | None,
-        box: Box,
-        windows: str,
+        has_windows: bool,
     ) -> list[DrawnImage]:
         block, drawn = self._blocks[number], []
         scale = self._scales[number]
         numbered = block.is_numbered and max(block.size) <= detail.numbered
-        for tile, place in enumerate(shown):
+        for count, place in enumerate(grid.maps, 1):
             panel = block.panels[place]
-            row, column = divmod(tile, across)
-            corner = left + column * (each[0] + _BETWEEN), top + row * step_down + above
-            axes = axes_at(figure, *corner, each)
-            if above:
-                axes.set_title(labels[tile], fontsize=theme().text, pad=2)
+            axes = axes_at(figure, *grid.corner(count - 1, left, top), grid.tile)
+            if grid.above:
+                axes.set_title(grid.labels[count - 1], fontsize=theme().text, pad=2)
             if block.is_signal:
                 ends = (scale.low, scale.high) if self._is_common else None
-                _draw_signal(axes, panel, each, ends, detail, block.axis)
-                if tile < len(shown) - 1:
+                _draw_signal(axes, panel, grid.tile, ends, detail, block.axis)
+                if count < len(grid.maps):
                     axes.set_xlabel("")
                 continue
             ends = scale.low, scale.high
             if not self._is_common and panel.pixels.ndim == 2 and not figure_options().limits:
                 ends = Scale.of([Spread.of(panel.pixels)])[:2]
-            image = draw_pixels(axes, panel, each, ends)
-            set_ticks(axes, *panel.shape, inches=each if ticks else None)
+            image = draw_pixels(axes, panel, grid.tile, ends)
+            set_ticks(axes, *panel.shape, inches=grid.tile if ticks else None)
             if not figure_options().axes:
                 axes.set_frame_on(False)
-            if windows:
+            if has_windows:
                 _outline_windows(axes, self._blocks[number + 1])
             texts = self._texts[number][place] if numbered else ()
             drawn.append(DrawnImage(image.image, panel.shape, texts, self._widest))
         if bar is not None:
-            bar.draw(figure, left, top, box, ticked=ticks)
+            bar.draw(figure, left, top, grid.box, ticked=ticks)
         return drawn
 
 
@@ -462,7 +487,7 @@ def _draw_signal(
     panel: ImagePanel,
     inches: Box,
     ends: tuple[float, float] | None,
-    detail: _Detail,
+    detail: _LevelOfDetail,
     axis: SampleAxis | None,
 ) -> None:
     """Draw a map of one row or one column as stems or as a line."""

@@ -123,7 +123,7 @@ def squeeze_maps(maps: Maps) -> Maps:
     return maps[..., 0] if maps.shape[2] == 1 else maps
 
 
-def image_of(
+def maps_to_image(
     maps: Maps,
     range: Range,  # noqa: A002 - the option's name
     depth: int | None,

@@ -8,8 +8,9 @@ from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
+    PagePlan,
+    PartOf,
     Rows,
-    Simpler,
     blank,
     compose,
     in_lines,
@@ -94,7 +95,6 @@ from convcli.teaching.explain.place_figure import (
     SMALL,
     Corners,
     PaddedImage,
-    PartOf,
     marked,
     surroundings,
 )
@@ -118,7 +118,7 @@ _LETTERS = 21  # that a line of a title has room for, at least
 _LONGEST_TEXT = 80  # letters of a layer
 
 
-class _Detail(NamedTuple):
+class _LevelOfDetail(NamedTuple):
     """What a page shows, before anything is left out of it.
 
     Attributes:
@@ -215,10 +215,10 @@ def draw_chain_explanation(
     options = options or FigureOptions()
     with style_context(options):
         names = [short_name(text) for text in texts or [stage.layer.label for stage in stages]]
-        return _Page(explanation, image, stages, maps, names).draw()
+        return _ExplanationPage(explanation, image, stages, maps, names).draw()
 
 
-class _Page:
+class _ExplanationPage:
     """Maps and the arithmetic between them, as a theme's page holds them."""
 
     def __init__(
@@ -263,17 +263,14 @@ class _Page:
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
-        most, *simpler = (
-            Simpler(partial(self._rows, detail), self._left_out(detail))
-            for detail in self._details()
-        )
+        plans = [
+            PagePlan(partial(self._rows, detail), self._left_out(detail))
+            for detail in self._levels_of_detail()
+        ]
         at, last = self._explanation.at, self._explanation.steps[0]
         which = f"map {last.map} of " * (last.maps > 1)
         title = f"How row {at[0]}, column {at[1]} of {which}layer {last.number} is computed"
-        return compose(
-            most.plan, title=title, facts=self._key(), left_out=most.left_out, simpler=simpler,
-            least=_LEAST_SCALE,
-        )  # fmt: skip
+        return compose(plans, title=title, facts=self._key(), least=_LEAST_SCALE)
 
     def _key(self) -> str:
         """Return what the outlines mean."""
@@ -289,12 +286,12 @@ class _Page:
             key.append("dashed in the last map: where the value that counts most is spread")
         return ", ".join(key)
 
-    def _details(self) -> Iterator[_Detail]:
+    def _levels_of_detail(self) -> Iterator[_LevelOfDetail]:
         """Yield less and less detail: no bars, no numbers, no arithmetic, at last no layers."""
         last = max(self._steps)
         options = figure_options()
         is_magnified = self._is_magnified() and not theme().is_fixed  # a slide has few parts
-        detail = _Detail(
+        detail = _LevelOfDetail(
             True, is_magnified, options.bars, True, True, options.axes, self._first, True,
             self._first,
         )  # fmt: skip
@@ -311,7 +308,7 @@ class _Page:
             detail = detail._replace(first=number)
             yield detail
 
-    def _left_out(self, detail: _Detail) -> list[str]:
+    def _left_out(self, detail: _LevelOfDetail) -> list[str]:
         """Return the names of what is left out."""
         options, blocks, steps = figure_options(), self._blocks, self._steps.values()
         could_be = {
@@ -333,7 +330,7 @@ class _Page:
             names.append(_layers(self._first, detail.first))
         return names
 
-    def _rows(self, detail: _Detail, scale: float) -> Rows:
+    def _rows(self, detail: _LevelOfDetail, scale: float) -> Rows:
         """Return the parts in lines that fit the page."""
         parts = [self._map_part(0, detail)(scale)]
         if detail.magnifier:
@@ -383,7 +380,7 @@ class _Page:
             panel_box(panel, _IMAGE)[0] / panel.shape[1] * min(right - left, bottom - top) < SMALL
         )
 
-    def _map_part(self, number: int, detail: _Detail) -> PartOf:
+    def _map_part(self, number: int, detail: _LevelOfDetail) -> PartOf:
         """Return the input or a layer's map, with the window that the next layer reads."""
         block, marks = self._blocks[number], self._marks(number)
         if block.is_signal:
@@ -438,7 +435,7 @@ class _Page:
     def _is_magnified(self) -> bool:
         return 1 in self._steps and not self._blocks[0].is_signal and self._is_small(0)
 
-    def _signal_part(self, number: int, detail: _Detail) -> PartOf:
+    def _signal_part(self, number: int, detail: _LevelOfDetail) -> PartOf:
         """Return a signal with the samples marked that the next layer reads."""
         scale = self._scales[number]
         pixels, step = self._blocks[number].panels[0].pixels, self._steps.get(number + 1)
@@ -469,7 +466,7 @@ class _Page:
             xlabel=samples.label,
         )  # fmt: skip
 
-    def _caption(self, number: int, detail: _Detail) -> str:
+    def _caption(self, number: int, detail: _LevelOfDetail) -> str:
         """Return the size of the input or a map, which map it is, and the explained value."""
         explanation, size = self._explanation, size_text(self._blocks[number].size)
         if (step := self._steps_as(detail).get(number)) is not None:
@@ -489,11 +486,11 @@ class _Page:
             )
         return f"{size}\nfield: {field}"
 
-    def _steps_as(self, detail: _Detail) -> dict[int, LayerStep]:
+    def _steps_as(self, detail: _LevelOfDetail) -> dict[int, LayerStep]:
         """Return the steps with all digits, or with few."""
         return self._steps if detail.digits else self._short_steps
 
-    def _work_parts(self, number: int, detail: _Detail) -> list[PartOf]:
+    def _work_parts(self, number: int, detail: _LevelOfDetail) -> list[PartOf]:
         """Return the arithmetic of a layer, or its results in words only."""
         step, title = self._steps_as(detail)[number], f"{number}  {self._names[number - 1]}"
         ends, numbers = self._scales[number - 1][:2], detail.grid_numbers
@@ -541,7 +538,7 @@ def _has_curve(step: LayerStep) -> TypeGuard[ActivationStep | NormalizeStep]:
 def _has_numbers(block: Block) -> bool:
     """Return whether there is room for the numbers in the cells of a map."""
     panel = block.panels[0]
-    box, widest = panel_box(panel, _IMAGE), widest_text(panel.texts())
+    box, widest = panel_box(panel, _IMAGE), widest_text(panel.texts)
     return block.is_numbered and number_points(box, panel.shape, widest) >= theme().number
 
 

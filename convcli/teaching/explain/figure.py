@@ -8,9 +8,10 @@ from convcli.plotting.image_panel import ImagePanel, common_range, image_part, p
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
+    PagePlan,
     Part,
+    PartOf,
     Rows,
-    Simpler,
     compose,
     fits_line,
     in_lines,
@@ -48,7 +49,6 @@ from convcli.teaching.explain.place_figure import (
     SMALL,
     Corners,
     PaddedImage,
-    PartOf,
     marked,
     surroundings,
 )
@@ -126,7 +126,7 @@ def _draw(
     side = _image_side(len(drawn))
     after = [] if feature_map is None else [_output_part(whole, feature_map, side)]
 
-    def plan(scales: Scales, numbered: _Numbered, scale: float) -> Rows:
+    def rows_of(scales: Scales, numbered: _Numbered, scale: float) -> Rows:
         size = scale if numbered != "none" or scale > 1 else scale**_FASTER
         side = max(scale, 1.0) if numbered == "all" else size
         shared, middle = _sum_parts(explanation, drawn, scales, numbered)
@@ -155,14 +155,11 @@ def _draw(
     title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
     if others:
         title += f", {explanation.outputs[0].channel}"
-    most, *simpler = (
-        Simpler(partial(plan, own, numbered), [*left_out, *names])
+    plans = [
+        PagePlan(partial(rows_of, own, numbered), [*left_out, *names])
         for own, numbered, names in details
-    )
-    return compose(
-        most.plan, title=title, facts=", ".join(facts), footer=footer, left_out=most.left_out,
-        simpler=simpler, least=_LEAST_SCALE,
-    )  # fmt: skip
+    ]
+    return compose(plans, title=title, facts=", ".join(facts), footer=footer, least=_LEAST_SCALE)
 
 
 def _arranged(

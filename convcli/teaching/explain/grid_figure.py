@@ -19,13 +19,13 @@ from convcli.plotting.axes import (
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_values, symmetric_limit
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, draw_pixels, value_bar
 from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
-from convcli.plotting.page import Part, axes_at
+from convcli.plotting.page import Part, PartOf, axes_at
 from convcli.plotting.style import NAN_COLOR, THINNEST, Box, figure_options, fit_box, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 
 # isort: split
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -240,7 +240,7 @@ def grids_part(
     longest: float = _LONGEST,
     most: float = math.inf,
     keeps_numbers: bool = False,
-) -> Callable[[float], Part]:
+) -> PartOf:
     """Return a function from a scale to grids of one shape; with a window first, an equation.
 
     Cells have numbers where these fit; a single grid without numbers has a color bar. Rows and
@@ -320,6 +320,7 @@ def grids_part(
             caption,
             left=left,
             below=below,
+            numbers_fit=is_numbered or max(shape) > MAX_TICKED,
         )
         return drawn if own_bar is None else _with_room(drawn, own_bar, each)
 

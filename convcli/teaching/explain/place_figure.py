@@ -5,12 +5,12 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.image_panel import ImagePanel
 from convcli.plotting.labels import text_width
-from convcli.plotting.page import Part
+from convcli.plotting.page import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 from convcli.plotting.window_marks import outline_window
 
 # isort: split
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,7 +23,6 @@ from convcli.plotting.axes import DrawnImage
 from convcli.teaching.decimals import Number
 
 Corners = tuple[int, int, int, int]  # left, top, and one beyond right and bottom
-PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 SMALL = 0.55  # inches; a smaller window is magnified
 _MARK = 0.1  # inches; least side of the window's outline

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.labels import bar_number, format_short, text_width
-from convcli.plotting.page import Part, Rows, Simpler, compose, plot_part
+from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,
@@ -48,7 +48,6 @@ from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.computation import Computation, FeatureMap, Grid, Response
 from convcli.teaching.explain.grid_figure import Term, grid_array, sum_text
-from convcli.teaching.explain.place_figure import PartOf
 
 _SMALLEST_SCALE = 0.45
 KERNEL_COLOR = "tab:orange"
@@ -58,7 +57,7 @@ _KEY = "dots: input, diamonds: kernel (right axis), shaded: products"
 _LONG_KEY = "thin line: input, thick line: kernel (right axis), shaded: products"
 
 
-class _Detail(NamedTuple):
+class _RowDetail(NamedTuple):
     """What the rows show, and the names of what they lack."""
 
     ticks: bool  # below all rows, and not only below the last one
@@ -66,7 +65,11 @@ class _Detail(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-_DETAILS = _Detail(True, True), _Detail(False, True), _Detail(False, False, ("captions",))
+_LEVELS_OF_DETAIL = (
+    _RowDetail(True, True),
+    _RowDetail(False, True),
+    _RowDetail(False, False, ("captions",)),
+)
 
 
 def is_signal(explanation: Computation, pixels: NDArray[np.generic]) -> bool:
@@ -96,13 +99,13 @@ def draw_explained_signal(
         footer: lines below.
         left_out: the names of what they lack.
     """
-    page = _Page(explanation, pixels, feature_map)
-    name = page.result.label.partition(" ")[0]
-    place = format_short(page.result.numbers.at(max(explanation.at)), 10)
+    rows = _SignalRows(explanation, pixels, feature_map)
+    name = rows.result.label.partition(" ")[0]
+    place = format_short(rows.result.numbers.at(max(explanation.at)), 10)
     return compose_rows(
-        page.input_part(terms),
-        [page.sum_part(term) for term in terms],
-        page.result_part(),
+        rows.input_part(terms),
+        [rows.sum_part(term) for term in terms],
+        rows.result_part(),
         title=f"{short_name(explanation.kernel)}: the value at {name} {place}",
         facts=facts,
         is_short=all(_taps(term.response) <= MAX_STEMS for term in terms),
@@ -139,7 +142,7 @@ def compose_rows(
         multiple: the page's pixels are a multiple of it along both sides.
     """
 
-    def plan(count: int, detail: _Detail, scale: float) -> Rows:
+    def rows_of(count: int, detail: _RowDetail, scale: float) -> Rows:
         rows = [part(scale) for part in (first, *sums[:count], last)]
         if not detail.captions:
             rows = [row._replace(caption="") for row in rows]
@@ -150,26 +153,24 @@ def compose_rows(
     def fewer(count: int) -> list[str]:
         return [f"{len(sums) - count} of {len(sums)} sums"] if count < len(sums) else []
 
-    plans = [(len(sums), detail) for detail in _DETAILS]
-    plans += [(count, _DETAILS[-1]) for count in range(len(sums) - 1, 0, -1)]
-    most, *simpler = (
-        Simpler(partial(plan, count, detail), [*left_out, *detail.left_out, *fewer(count)])
-        for count, detail in plans
-    )
+    details = [(len(sums), detail) for detail in _LEVELS_OF_DETAIL]
+    details += [(count, _LEVELS_OF_DETAIL[-1]) for count in range(len(sums) - 1, 0, -1)]
+    plans = [
+        PagePlan(partial(rows_of, count, detail), [*left_out, *detail.left_out, *fewer(count)])
+        for count, detail in details
+    ]
     key = _KEY if is_short else _LONG_KEY
     return compose(
-        most.plan,
-        left_out=most.left_out,
+        plans,
         title=title,
         facts=" · ".join(filter(None, [", ".join(facts), key])),
         footer=footer,
-        simpler=simpler,
         least=_SMALLEST_SCALE,
         multiple=multiple,
     )
 
 
-class _Page:
+class _SignalRows:
     """The rows of the figure, whose x axes stand below each other."""
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from convcli.plotting.heatmap import (
     scale_text,
 )
 from convcli.plotting.labels import bar_number, format_short
-from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import (
     Box,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import KernelSet
 
-PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 _MOST_MAPS = 16  # more kernels or channels are drawn as one sheet
 _WEIGHTS, _SIDE, _FAMILY = 3.6, 2.7, 7.0  # inches; longer sides
@@ -117,10 +116,10 @@ def draw_kernel_sheet(
             across = math.ceil(len(parts) / math.ceil(len(parts) / most))
             rows = [parts[start : start + across] for start in range(0, len(parts), across)]
 
-        def plan(scale: float) -> Rows:
+        def rows_of(scale: float) -> Rows:
             return [[part(scale) for part in row] for row in rows]
 
-        return compose(plan, title=_title(kernels), facts=facts, left_out=left_out)
+        return compose([PagePlan(rows_of, left_out)], title=_title(kernels), facts=facts)
 
 
 def _are_color_filters(members: Sequence[Kernel]) -> bool:

@@ -7,7 +7,7 @@ from convcli.plotting.axes import WIDE
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import cell_texts, format_short, option_facts
-from convcli.plotting.page import Part, Rows, Simpler, compose, fits_line, plot_part
+from convcli.plotting.page import PagePlan, PartOf, Rows, compose, fits_line, plot_part
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
 
@@ -28,8 +28,6 @@ from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.images import PairImages
 from convcli.teaching.learn.text import Truth, shown_weights, verdict_text
 from convcli.teaching.learn.windows import Model
-
-PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # In inches:
@@ -88,20 +86,20 @@ def draw_learned(
         facts = ", ".join([*_facts(learned), *made_by])
         facts = "\n".join(filter(None, [verdict_text(learned, truth), facts]))
 
-        def plan(below: Sequence[Sequence[PartOf]], scale: float) -> Rows:
+        def rows_of(below: Sequence[Sequence[PartOf]], scale: float) -> Rows:
             size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
             return [
                 *([part(scale) for part in row] for row in pair),
                 *([part(size) for part in row] for row in (*rows, *below) if row),
             ]
 
-        few = Simpler(partial(plan, ()), [*left_out, *["kernels on the way"] * bool(on_the_way)])
+        few = PagePlan(
+            partial(rows_of, ()), [*left_out, *["kernels on the way"] * bool(on_the_way)]
+        )
         if theme().is_fixed:
-            return compose(few.plan, title=title, facts=facts, left_out=few.left_out)
-        return compose(
-            partial(plan, on_the_way), title=title, facts=facts, left_out=left_out,
-            simpler=[few] if on_the_way else [], least=_LEAST_SCALE,
-        )  # fmt: skip
+            return compose([few], title=title, facts=facts)
+        plans = [PagePlan(partial(rows_of, on_the_way), left_out), few]
+        return compose(plans, title=title, facts=facts, least=_LEAST_SCALE)
 
 
 def _is_small() -> bool:

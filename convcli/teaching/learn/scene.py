@@ -8,7 +8,7 @@ from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.heatmap import kernel_part, symmetric_limit
 from convcli.plotting.labels import cell_texts
 from convcli.plotting.moving import DrawnParts, MovingGrid, MovingText
-from convcli.plotting.page import Rows, compose, fits_line
+from convcli.plotting.page import PagePlan, Rows, compose, fits_line
 from convcli.plotting.style import figure_options, signed_colormap, style_context, theme
 
 # isort: split
@@ -77,7 +77,7 @@ class LearningScene(BlitCanvas):
             texts = cell_texts(np.round(self._kernels, decimals) + 0.0, decimals)
             self._texts = np.array(texts).reshape(*self._kernels.shape[:2], -1).tolist()
             figure = self._draw(learned, truth, title, decimals, max(texts, key=len))
-            drawn = self._parts.of(figure)
+            drawn = self._parts.by_name
             self._grids = [MovingGrid(each) for each in drawn["kernel"]]
             self._line = _ReachedLosses(self._loss_axes, learned.history)
             self._text = MovingText(drawn["epoch"], self._epoch_texts())
@@ -132,13 +132,13 @@ class LearningScene(BlitCanvas):
         elif not fits_line([part(1.0) for part in rows[0]]):
             rows = [[losses], kernels]
 
-        def plan(scale: float) -> Rows:
+        def rows_of(scale: float) -> Rows:
             size = min(max(scale, 1.0), _LARGEST)
             return [[part(size) for part in row] for row in rows]
 
         facts = [f"kernel {size_text(learned.weights.shape[-2:])}", *channels_fact(learned)]
         facts += [f"momentum {history.momentum:g}", f"rate {history.rate:.3g}"]
-        return compose(plan, title=title, facts=", ".join(facts))
+        return compose([PagePlan(rows_of)], title=title, facts=", ".join(facts))
 
     def _take_loss_axes(self, axes: Axes) -> None:
         self._loss_axes = axes

@@ -22,10 +22,9 @@ from convcli.plotting.image_panel import ImagePanel, common_range, image_part, v
 from convcli.plotting.labels import format_short, text_width
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
+    PagePlan,
     Part,
-    Plan,
     Rows,
-    Simpler,
     compose,
     in_lines,
     plot_part,
@@ -56,6 +55,7 @@ class _CopiedPanel(ImagePanel):
 
     labels: tuple[str, ...] = ()
 
+    @property
     def texts(self) -> tuple[str, ...]:
         """Return the labels of its cells."""
         return self.labels
@@ -97,14 +97,15 @@ def draw_padding(
     with style_context(options):
         if are_signals([image.pixels, padded.pixels]):
             padding = SignalPadding(*_along(image, pads), border, fill)
-            return compose(_signal_plan(image, padding, names), title=title, facts=facts)
-        most, *simpler = _image_plans(image, padded, pads, border, names)
-        return compose(most.plan, title=title, facts=facts, simpler=simpler)
+            plans = [_signal_plan(image, padding, names)]
+        else:
+            plans = _image_plans(image, padded, pads, border, names)
+        return compose(plans, title=title, facts=facts)
 
 
 def _image_plans(
     image: ImageData, padded: ImageData, pads: Pads, border: str, names: Sequence[str]
-) -> list[Simpler]:
+) -> list[PagePlan]:
     """Return plans of the panels of an image, with fewer and fewer panels.
 
     A page without room for all numbers lacks the input first, whose numbers are also in the middle
@@ -138,7 +139,7 @@ def _image_plans(
     least = {name: _numbers_scale(chosen[name](1.0), panels[name]) for name in chosen}
     titles = dict(zip(chosen, _titles(len(chosen)), strict=True))
 
-    def plan(names: Sequence[str], scale: float, *, numbers: bool) -> Rows:
+    def rows_of(names: Sequence[str], scale: float, *, numbers: bool) -> Rows:
         row = [
             _retitled(chosen[name](max(scale, least[name] * numbers)), titles[name])
             for name in names
@@ -151,18 +152,18 @@ def _image_plans(
         return [row[start : start + across] for start in range(0, len(row), across)]
 
     if not any(least.values()):
-        return [Simpler(partial(plan, list(chosen), numbers=False))]
+        return [PagePlan(partial(rows_of, list(chosen), numbers=False))]
     has_copied = _COPIED in chosen
     simpler = [
-        Simpler(partial(plan, [each for each in chosen if each != name], numbers=True), [name])
+        PagePlan(partial(rows_of, [each for each in chosen if each != name], numbers=True), [name])
         for name in ["input", _COPIED] * has_copied
     ]
     bare = [name for name in chosen if name != _COPIED]
     lack = [NO_ROOM_FOR_NUMBERS, *[_COPIED] * has_copied]
     return [
-        Simpler(partial(plan, list(chosen), numbers=True)),
+        PagePlan(partial(rows_of, list(chosen), numbers=True)),
         *simpler,
-        Simpler(partial(plan, bare, numbers=False), lack),
+        PagePlan(partial(rows_of, bare, numbers=False), lack),
     ]
 
 
@@ -171,7 +172,7 @@ def _numbers_scale(part: Part, panel: ImagePanel) -> float:
 
     It is 0 for a panel without numbers. ``part`` shows it at scale 1.
     """
-    if not (texts := panel.texts()):
+    if not (texts := panel.texts):
         return 0.0
     points = number_points(part.box, panel.shape, widest_text(texts))
     return theme().number / points if points >= theme().number else 0.0
@@ -201,8 +202,8 @@ def _copied_places(image: ImageData, pads: Pads, border: str) -> tuple[str, ...]
     return tuple(f"{row},{column}" for row in rows for column in columns)
 
 
-def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel]) -> Plan:
-    """Return a function from a scale to the signal and the padded signal, on one x axis."""
+def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel]) -> PagePlan:
+    """Return the plan of a page with the signal and the padded signal, on one x axis."""
     if figure_options().layout is not None:
         raise UsageError("layout arranges images; the plots of a signal stand in one column")
     scale, count = input_scale(image.axis), max(image.shape)
@@ -244,13 +245,13 @@ def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel
     }
     titles = _titles(len(names))
 
-    def plan(scale: float) -> Rows:
+    def rows_of(scale: float) -> Rows:
         rows = [
             _retitled(parts[name](scale), text) for name, text in zip(names, titles, strict=True)
         ]
         return [[row._replace(below=row.below + theme().line * copies)] for row in rows]
 
-    return plan
+    return PagePlan(rows_of)
 
 
 def _signal_box(scale: float) -> Box:

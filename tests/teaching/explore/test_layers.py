@@ -17,7 +17,7 @@ from convcli.images.image import ImageData
 from convcli.kernels.spec import group_kernels, read_spec
 from convcli.layers.conv import Conv
 from convcli.teaching.chain.grammar import LAYERS
-from convcli.teaching.chain.maps import image_of, plan_chain
+from convcli.teaching.chain.maps import maps_to_image, plan_chain
 from convcli.teaching.explain.chain_arithmetic import explain_chain, run_chain
 from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
 from convcli.teaching.explore.page import PageKernel, kernel_table
@@ -181,7 +181,7 @@ def difference(image, value_range, want, got):
     if field != ((), ()) and [list(axis) for axis in field] != got["field"]:
         return "field"
     # From the page's own values, since its pixels can differ by 1 where a value is near a half.
-    pixels = image_of(values.reshape(after.shape), value_range, image.depth, image)[0].pixels
+    pixels = maps_to_image(values.reshape(after.shape), value_range, image.depth, image)[0].pixels
     own_pixels = np.array([float(value) for value in got["pixels"]])
     return "" if np.allclose(own_pixels, pixels.ravel(), rtol=1e-12, atol=1e-12) else "pixels"
 
