@@ -8,7 +8,7 @@ is computed in a template: facts come from :mod:`convcli.teaching.code.program`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from string import Template
 
@@ -41,6 +41,19 @@ def render(name: str, facts: Mapping[str, object]) -> str:
             case _ if all(holds):
                 lines.append(Template(line).substitute(facts))
     return "".join(lines)
+
+
+def template_texts(names: Iterable[str]) -> dict[str, str]:
+    """Return the texts of templates and of all that they include, by name."""
+    texts: dict[str, str] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        lines = _lines(name)
+        texts[name] = "".join(lines)
+        words = [line.split() for line in lines if line.startswith("@include ")]
+        waiting += [included for _, included in words if included not in texts]
+    return texts
 
 
 def _lines(name: str) -> list[str]:

@@ -17,15 +17,17 @@
  *   a list of them, one for each input channel, where channels are summed, each with its own sum;
  *   a list with an entry for each kernel where several are combined.
  * - `command()`: the command line of the present settings.
+ * - `code(library, isSnippet = false)`: a program for numpy, scipy, opencv or torch that gives the
+ *   pixels of the convolution, or its call alone; it throws an Error where `convcli code` refuses.
  * - `state()`: the present settings as text.
  */
 
-import { commandText, stateText } from "./command.mjs";
+import { codeText, commandText, stateText } from "./command.mjs";
 import { UsageError } from "./errors.mjs";
 import { inputOfLists } from "./inputs.mjs";
 
 /** Return the functions for scripts of a page that shows a session. */
-export function scriptApi(session, ready) {
+export function scriptApi(session, code, ready) {
   return {
     ready,
     set: async ({ input, ...changes }) =>
@@ -35,6 +37,7 @@ export function scriptApi(session, ready) {
     stages: () => session.stages.map(({ layer, map }) => ({ layer: layer.label, ...map })),
     explain: (row, column, channel = 0) => explained(session, row, column, channel),
     command: () => commandText(session),
+    code: (library, isSnippet = false) => codeText(session, code, library, isSnippet),
     state: () => stateText(session),
   };
 }

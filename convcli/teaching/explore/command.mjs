@@ -1,5 +1,6 @@
 /** The present settings as a command line, and as a text that brings them back. */
 
+import { programText } from "./code.mjs";
 import { formatNumber } from "./decimals.mjs";
 import { UsageError } from "./errors.mjs";
 import { kernelsOfLists, weightsSpec } from "./kernels.mjs";
@@ -15,17 +16,48 @@ const RANGE_NAMES = ["range", "percentile"];
  */
 export function commandText(session) {
   const { settings, input } = session;
-  const isUnused = (name) => name === "percentile" && settings.range !== "percentile";
-  const optionsOf = (names) =>
-    names
-      .filter((name) => `${settings[name]}` !== `${DEFAULTS[name]}` && !isUnused(name))
-      .flatMap((name) => [`--${name}`, `${settings[name]}`]);
-  const [conv, range] = [[...kernelWords(session), ...optionsOf(CONV_NAMES)], optionsOf(RANGE_NAMES)];
+  const [conv, range] = optionWords(session);
   const words =
     settings.layers.length === 0
       ? ["apply", ...conv, ...range, ...input.words]
       : ["chain", ...chainInput(input), "conv", ...conv, ...settings.layers.flatMap(splitWords), ...range];
   return ["convcli", ...words].map(quotedWord).join(" ");
+}
+
+/** Return the options of the convolution, and those of the range, that are not defaults. */
+function optionWords(session) {
+  const { settings } = session;
+  const isUnused = (name) => name === "percentile" && settings.range !== "percentile";
+  const optionsOf = (names) =>
+    names
+      .filter((name) => `${settings[name]}` !== `${DEFAULTS[name]}` && !isUnused(name))
+      .flatMap((name) => [`--${name}`, `${settings[name]}`]);
+  return [[...kernelWords(session), ...optionsOf(CONV_NAMES)], optionsOf(RANGE_NAMES)];
+}
+
+/**
+ * Return a program for another library: the convolution that is shown, without layers.
+ *
+ * Programs read any image, with the channels that the input was read with; see code.mjs.
+ */
+export function codeText(session, code, library, isSnippet) {
+  const { result, conv } = session;
+  const { range, percentile, bias } = session.settings;
+  const [, channels = "auto"] = channelWords(session);
+  const filter = { ...result, conv, range, percentile, bias, channels };
+  return programText(code, library, filter, codeCommand(session), isSnippet);
+}
+
+/** Return the command whose pixels a program gives, but for its input. */
+export function codeCommand(session) {
+  const words = ["convcli", "apply", ...optionWords(session).flat(), ...channelWords(session)];
+  // On one line, since it is in a comment; ; ends rows of weights as well.
+  return words.map((word) => quotedWord(word.replace(/\r?\n/g, "; "))).join(" ");
+}
+
+function channelWords({ input: { words } }) {
+  const at = words.indexOf("--channels");
+  return at < 0 ? [] : words.slice(at, at + 2);
 }
 
 /** Return the arguments by which chain reads the input: it always drops alpha. */

@@ -73,6 +73,24 @@ export function slider(document, label, least, most, enter) {
   });
 }
 
+/** Make a button that copies the text of a field. */
+export function copyButton(document, input, { copy, copied }) {
+  const made = button(document, copy, async () => {
+    input.focus();
+    input.select();
+    try {
+      await document.defaultView.navigator.clipboard.writeText(input.value);
+    } catch {
+      document.execCommand("copy"); // for pages that may not use the clipboard
+    }
+    made.textContent = copied;
+    setTimeout(() => {
+      made.textContent = copy;
+    }, 1500);
+  });
+  return made;
+}
+
 /** Make a button. */
 export function button(document, text, press) {
   return element(document, "button", { type: "button", onclick: press }, text);

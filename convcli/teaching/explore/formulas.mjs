@@ -47,8 +47,8 @@ function box(spec) {
   const { size = "3" } = boundArguments(spec, ["size"]);
   const shape = sizeOf(spec.split(":")[0], size);
   const count = shape[0] * shape[1];
-  const planes = [new Float64Array(count).fill(1)];
-  return { name: spec, shape, planes, addsChannels: false, divisor: count, bias: 0 };
+  const ones = plainKernel(spec, shape, new Float64Array(count).fill(1));
+  return { ...ones, isInteger: true, divisor: count };
 }
 
 /** Return the number of an argument, or null if it is not given. */
@@ -166,7 +166,8 @@ function squareOf(radius) {
 }
 
 function plainKernel(name, shape, weights) {
-  return { name, shape, planes: [weights], addsChannels: false, divisor: 1, bias: 0 };
+  const planes = [weights];
+  return { name, shape, planes, addsChannels: false, isInteger: false, divisor: 1, bias: 0 };
 }
 
 /** Return cosine and sine of an angle in degrees, exact at right angles. */

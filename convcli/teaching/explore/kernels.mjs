@@ -37,7 +37,9 @@ export function readSpec(text, tables) {
     return table;
   }
   if (/^\[\s*\[\s*\[/.test(spec)) {
-    return { ...kernelsOfLists(parsedLists(spec)), label: spec };
+    const { kernels, ...set } = kernelsOfLists(parsedLists(spec));
+    const isInteger = !/[.eE]/.test(spec);
+    return { ...set, label: spec, kernels: kernels.map((kernel) => ({ ...kernel, isInteger })) };
   }
   const [base, angle] = splitAngle(spec);
   const turned = (kernel) => (angle === 0 ? kernel : rotated(kernel, angle));
@@ -109,6 +111,7 @@ export function kernelsOfLists(lists) {
     );
   }
   checkWeights(numbers);
+  const isInteger = numbers.every(Number.isSafeInteger);
   const members = shape.length === 4 ? lists : [lists];
   const kernels = members.map((member, number) => ({
     name: shape.length === 4 ? `filter ${number + 1}` : "kernel",
@@ -117,6 +120,7 @@ export function kernelsOfLists(lists) {
       Float64Array.from(plane.flat()),
     ),
     addsChannels: shape.length > 2,
+    isInteger,
     divisor: 1,
     bias: 0,
   }));
@@ -210,13 +214,14 @@ export function parseMatrix(text) {
     }
   }
   const cells = rows.flat();
-  const { weights, divisor } = commonFractions(cells);
+  const { weights, divisor, isInteger } = commonFractions(cells);
   checkWeights(weights);
   return {
     name: "kernel",
     shape: [rows.length, rows[0].length],
     planes: [Float64Array.from(weights)],
     addsChannels: false,
+    isInteger,
     divisor,
     bias: 0,
   };
@@ -243,7 +248,7 @@ function commonFractions(cells) {
     }
     return Number(over) / Number(under);
   };
-  const decimals = { weights: cells.map(value), divisor: 1 };
+  const decimals = { weights: cells.map(value), divisor: 1, isInteger: false };
   if (!cells.every((cell) => INTEGER_OR_FRACTION.test(cell))) {
     return decimals;
   }
@@ -261,7 +266,7 @@ function commonFractions(cells) {
     const [over, under = 1] = cell.split("/").map(Number);
     return (over * divisor) / under;
   });
-  return { weights, divisor };
+  return { weights, divisor, isInteger: true };
 }
 
 /** Write the weights of a kernel as a SPEC: rows with `;` between, or lists of several planes. */

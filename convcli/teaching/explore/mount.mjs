@@ -4,6 +4,7 @@ import { scriptApi } from "./api.mjs";
 import { element } from "./elements.mjs";
 import { UsageError } from "./errors.mjs";
 import { ExplanationPanel } from "./explanation_panel.mjs";
+import { CodePanel } from "./code_panel.mjs";
 import { InputPanel } from "./input_panel.mjs";
 import { KernelPanel } from "./kernel_panel.mjs";
 import { LayersPanel } from "./layers_panel.mjs";
@@ -58,6 +59,7 @@ export function mount(root, state, { script = "", settings = null, remember = ()
   const own = new InputPanel(document, session, attempt, root);
   const layers = new LayersPanel(document, session, attempt, maps);
   const away = new TakeAway(document, session, { attempt, last: layers, remember });
+  const code = new CodePanel(document, session, state.code);
   const title = element(document, "h1", {});
   session.onChange((what) => {
     working.textContent = what === "work" ? TEXTS.working : "";
@@ -83,10 +85,11 @@ export function mount(root, state, { script = "", settings = null, remember = ()
         own.root,
       ),
       away.root,
+      code.root,
     ),
   );
   session.notify("maps");
-  return scriptApi(session, Promise.resolve());
+  return scriptApi(session, state.code, Promise.resolve());
 }
 
 /** Begin with the remembered settings, or with the page's own where those no longer fit. */

@@ -20,12 +20,25 @@ from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
+from convcli.teaching.code.libraries import (
+    NUMPY_MODES,
+    OPENCV_BORDERS,
+    SCIPY_MODES,
+    TORCH_MODES,
+)
+from convcli.teaching.code.template import template_texts
 from convcli.teaching.explore.layers import NO_LAYERS, PageLayers, check_page_layers
 from convcli.teaching.explore.modules import FOLDER, joined_script, packed
 
 GIVEN = "of this page"  # the group of the kernels that a page is written with
 MAX_VALUES = 20_000_000  # of the padded input, and of all maps: a browser has gigabytes at most
 COMPUTED = ("gaussian", "gabor", "box", "uniform", "log", "dog")  # as formulas.mjs does
+LIBRARY_BORDERS = {  # of the libraries that a page writes programs for
+    "numpy": NUMPY_MODES,
+    "scipy": SCIPY_MODES,
+    "opencv": OPENCV_BORDERS,
+    "torch": TORCH_MODES,
+}
 _DTYPES = {"uint8": "u1", "uint16": "u2", "float32": "f4"}  # others become float64
 
 
@@ -113,6 +126,10 @@ def explore_page(
         "input": _input(source),
         "kernels": [*given.values(), *named.values()],
         "layerKernels": _layer_tables(kernels, layers),
+        "code": {
+            "templates": template_texts(LIBRARY_BORDERS),
+            "borders": LIBRARY_BORDERS,
+        },
         "settings": settings,
         "maxValues": MAX_VALUES,
     }

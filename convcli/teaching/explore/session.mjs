@@ -23,7 +23,7 @@
  *
  * @typedef {object} Result one feature map: of a kernel, or of several that are combined
  * @property {string} label
- * @property {object[]} kernels
+ * @property {object[]} kernels with the bias of the settings; `levels` is their own, in 8-bit levels
  * @property {string | null} combine
  * @property {object} geometry of the first kernel
  * @property {object[]} maps one for each kernel
@@ -204,6 +204,7 @@ export class Session {
     const kernels = set.kernels.map((member) => ({
       ...member,
       divisor: divisor === null ? member.divisor : checkedNumber(divisor, "divisor"),
+      levels: member.bias,
       bias: bias === null ? member.bias * level : checkedNumber(bias, "bias"),
     }));
     return { ...set, kernels, combine: combine ?? set.combine };

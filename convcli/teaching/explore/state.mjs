@@ -10,6 +10,7 @@
  *   Fields with the values below are left out, as the name of a kernel if it is the SPEC.
  * @property {object[]} layerKernels tables of kernels that layers name, where they differ from
  *   those above
+ * @property {object} code what programs for other libraries are made of; see code.mjs
  * @property {object} settings
  * @property {number} maxValues of the padded input, and of all maps together
  */
@@ -56,5 +57,6 @@ function readKernel(kernel, name) {
   const planes = kernel.planes.map((plane) =>
     typeof plane === "string" ? decoded(plane, "f8") : Float64Array.from(plane),
   );
-  return { name, addsChannels: false, divisor: 1, bias: 0, ...kernel, planes };
+  const isInteger = kernel.planes.every(Array.isArray);
+  return { name, addsChannels: false, divisor: 1, bias: 0, ...kernel, planes, isInteger };
 }

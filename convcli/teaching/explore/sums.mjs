@@ -2,8 +2,9 @@
  * The sums of a convolution in doubles, and how the maps of several kernels become one.
  *
  * An image is {shape: [rows, columns, channels], values: Float64Array}, channels interleaved. A
- * kernel is {name, shape: [rows, columns], planes: [Float64Array, ...], addsChannels, divisor, bias}:
- * one plane filters each channel on its own, or, where it adds channels, there is a plane for each.
+ * kernel is {name, shape: [rows, columns], planes: [Float64Array, ...], addsChannels, isInteger,
+ * divisor, bias}: one plane filters each channel on its own, or, where it adds channels, there is a
+ * plane for each. Weights that are typed with a decimal point are no integers, as in Python.
  * Planes hold the weights as they are written; a convolution flips them here.
  */
 

@@ -2,7 +2,7 @@
 
 import { commandText, readState, stateText } from "./command.mjs";
 import { formatNumber } from "./decimals.mjs";
-import { button, element, field, labeled } from "./elements.mjs";
+import { button, copyButton, element, field, labeled } from "./elements.mjs";
 import { UNNAMED_INPUT } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
 
@@ -51,25 +51,12 @@ export class TakeAway {
 
   /** Make a field with a button that copies its text. */
   copied(text, input) {
-    const copy = button(this.document, TEXTS.copy, async () => {
-      input.focus();
-      input.select();
-      try {
-        await this.document.defaultView.navigator.clipboard.writeText(input.value);
-      } catch {
-        this.document.execCommand("copy"); // for pages that may not use the clipboard
-      }
-      copy.textContent = TEXTS.copied;
-      setTimeout(() => {
-        copy.textContent = TEXTS.copy;
-      }, 1500);
-    });
     return element(
       this.document,
       "div",
       { class: "copied" },
       labeled(this.document, text, input),
-      copy,
+      copyButton(this.document, input, TEXTS),
     );
   }
 

@@ -100,6 +100,14 @@ export const TEXTS = {
   copied: "Copied",
   savePng: "Map as PNG",
   saveCsv: "Map as CSV",
+  code: "Code",
+  library: "Library",
+  callAlone: "The call alone",
+  program: "Program",
+  codeHint:
+    "python filter.py IN OUT reads an image, 8-bit gray or RGB or 16-bit gray, and writes the pixels " +
+    "of the convolution, as convcli apply does.",
+  codeLayers: "The layers are not in the program.",
   print: "Print",
   state: "State",
   stateHint: "Copy the state to keep these settings; paste one and press Enter to have them back.",

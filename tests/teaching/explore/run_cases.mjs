@@ -6,12 +6,13 @@ const { Session } = await import(new URL("session.mjs", explore));
 const { explanationText } = await import(new URL("explain_text.mjs", explore));
 const { formatNumber, roundNumber } = await import(new URL("decimals.mjs", explore));
 const { readSpec } = await import(new URL("kernels.mjs", explore));
-const { commandText } = await import(new URL("command.mjs", explore));
+const { codeCommand, codeText, commandText } = await import(new URL("command.mjs", explore));
 const { inputOfText } = await import(new URL("inputs.mjs", explore));
 const { slipsAt } = await import(new URL("quiz.mjs", explore));
 const { readTables } = await import(new URL("state.mjs", explore));
 
 const tables = new Map(); // a line {tables} fills it; all later lines read SPECs with it
+let programs = null; // and so do those that write programs with its {code}
 const numbers = (values) =>
   Array.from(values, (value) => (Number.isFinite(value) ? value : `${value}`));
 const plain = ({ name, shape, planes, divisor, bias }) => ({
@@ -51,6 +52,19 @@ function layered({ input, kernels, layerKernels, settings, place: [row, column, 
   };
 }
 
+/** Write a filter as a program, unless the page refuses the settings themselves. */
+function coded({ input, kernels, settings, library, isSnippet }) {
+  const size = input.shape.reduce((product, side) => product * side);
+  const image = { ...input, values: new Float64Array(size) };
+  let session;
+  try {
+    session = new Session(image, settings, new Map([...tables, ...readTables(kernels)]), 1e6);
+  } catch (error) {
+    return { refused: error.message };
+  }
+  return { command: codeCommand(session), text: codeText(session, programs, library, isSnippet) };
+}
+
 /** Write doubles, given by their bytes, exactly and rounded. */
 function written({ doubles }) {
   return doubles.map(([hex, decimals]) => {
@@ -65,7 +79,11 @@ function result(given) {
   }
   if ("tables" in given) {
     readTables(given.tables).forEach((table, spec) => tables.set(spec, table));
+    programs = given.code;
     return null;
+  }
+  if ("library" in given) {
+    return coded(given);
   }
   if ("layers" in given) {
     return layered(given.layers);

@@ -5,6 +5,7 @@ import json
 import random
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -386,6 +387,7 @@ def test_a_notebook_shows_the_page_in_a_frame(browser, tmp_path):
     want = cross_correlate(pixels.astype(float), [[1, 2]], stride=2)
     assert browser.run("Array.from(frames[0].convcli.map().values)") == want.ravel().tolist()
     assert "sobel-x" in browser.run("frames[1].convcli.command()")
+    assert "stride=(2, 2)" in browser.run("frames[0].convcli.code('torch')")
 
 
 def test_a_browser_that_cannot_unpack_the_page_says_so(browser, write):
@@ -421,6 +423,55 @@ def test_the_command_gives_the_same_pixels(browser, write, kind):
         wanted = np.load("map.npy").ravel().astype(int)
         assert np.abs(wanted - own).max() <= (1 if "rescale" in words else 0), changes
         browser.run(f"convcli.set({json.dumps({'padding': 'same', 'stride': 1, 'dilation': 1})})")
+
+
+PROGRAM = ".program textarea"
+
+
+def test_a_person_takes_a_program(browser, write):
+    """By keyboard alone; the program is that of ``code``, and gives the page's pixels."""
+    options = ["-k", "sobel", "--stride", "2", "--border", "reflect", "--range", "abs"]
+    page = write(pixels_of("gray"), *options)
+    browser.open(page)
+    browser.element(".program summary", "each.focus()")
+    browser.press("Enter", windowsVirtualKeyCode=13, text="\r")
+    browser.press("Tab", windowsVirtualKeyCode=9)
+    text = browser.element(PROGRAM, "each.value")
+    assert text == browser.run("convcli.code('numpy')")
+    wanted = run("code", *options, "--for", "numpy").stdout
+    assert text.partition("import")[2] == wanted.partition("import")[2]
+    page.with_name("filter.py").write_text(text)
+    command = [sys.executable, "filter.py", "image.png", "out.png"]
+    subprocess.run(command, cwd=page.parent, check=True)
+    pixels = np.asarray(Image.open("out.png")).ravel()
+    assert browser.run("Array.from(convcli.pixels().values)") == pixels.tolist()
+    for key, code in (("ArrowDown", 40), ("ArrowDown", 40), ("ArrowDown", 40)):
+        browser.press(key, windowsVirtualKeyCode=code)
+    browser.press("Tab", windowsVirtualKeyCode=9)
+    browser.press(" ", windowsVirtualKeyCode=32, text=" ")
+    assert browser.element(PROGRAM, "each.value") == browser.run("convcli.code('torch', true)")
+    browser.press("Tab", windowsVirtualKeyCode=9)
+    browser.press("Enter", windowsVirtualKeyCode=13, text="\r")
+    button = (
+        "document.querySelector('[data-convcli-page]').shadowRoot.querySelector('.program button')"
+    )
+    wait_for(browser, f"{button}.textContent === 'Copied'")
+
+
+def test_what_no_program_does_is_refused_in_words(browser, write):
+    browser.open(write(pixels_of("gray"), "-k", "1 2", "--layer", "relu"))
+    browser.element(".program", "each.open = true")
+    browser.settle()
+    assert "layers are not in" in browser.element(".program", "each.innerText")
+    browser.run("convcli.set({ padding: 'same-upper', stride: 2, layers: [] })")
+    refusal = "padding same-upper with a stride depends on the size of the image; give numbers"
+    assert refusal in browser.element(".program", "each.innerText")
+    assert browser.element(PROGRAM, "each.hidden")
+    assert "layers" not in browser.element(".program", "each.innerText")
+    with pytest.raises(RuntimeError, match=refusal):
+        browser.run("convcli.code('scipy')")
+    with pytest.raises(RuntimeError, match="no program for vips; there are numpy, scipy, opencv"):
+        browser.run("convcli.code('vips')")
 
 
 def test_a_state_brings_settings_back(browser, write):
@@ -627,5 +678,6 @@ def test_nothing_is_cut_or_overlaps(browser, write, size, dark):
     options = ["--border", "constant", "--fill", "7", "--layer", "maxpool 3 --stride 2 --padding 1"]
     browser.open(write(pixels_of("color"), "-k", "sobel", *options, "--layer", "normalize"))
     browser.run("convcli.set({ range: 'percentile' })")
+    browser.element(".program", "each.open = true")
     browser.settle()
     assert browser.run(CUT) == []
