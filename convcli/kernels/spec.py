@@ -59,6 +59,8 @@ class KernelSet(NamedTuple):
         slug: their part of file names: ``sobel``, ``gaussian-5-sigma-1.2``, a file's stem,
             ``custom`` for a matrix.
         note: what ``-v`` tells of weights of a network: how it applies them.
+        transposed: the layer of ``convcli chain`` that applies weights of a transposed convolution,
+            which no convolution does.
     """
 
     label: str
@@ -66,6 +68,7 @@ class KernelSet(NamedTuple):
     combine: str | None = None
     slug: str = ""
     note: str = ""
+    transposed: str = ""
 
     def _repr_html_(self) -> str:
         """Return the kernels for a notebook, side by side; of many, the first."""
@@ -103,7 +106,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         return _REMEMBERED.get(text) or _remembered(text, _compute(entry, base, angle))
     if entry is not None:
         return _build_table(entry, base, angle)
-    note = ""
+    note = transposed = ""
     if is_signal(base):
         from convcli.kernels.signals import signal_kernel
 
@@ -114,12 +117,12 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
     elif model := parse_model(base):
         from convcli.kernels.models.weights import read_weights
 
-        kernel, note = read_weights(model)
+        kernel, note, transposed = read_weights(model)
         kernel = kernel.rotated(angle)
     else:
         kernel = _read_kernel(base, stdin).rotated(angle)
     if kernel.matrix.ndim < 4:
-        return _only(text, kernel)._replace(note=note)
+        return _only(text, kernel)._replace(note=note, transposed=transposed)
     name = _typed(text)
     if len(kernel.matrix) > MAX_FILTERS:
         raise KernelError(
@@ -131,7 +134,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         )
         for number, matrix in enumerate(kernel.matrix, 1)
     )
-    return KernelSet(name, tuple(filters), slug=kernel.slug, note=note)
+    return KernelSet(name, tuple(filters), slug=kernel.slug, note=note, transposed=transposed)
 
 
 def _remembered(text: str, kernel: Kernel) -> KernelSet:
@@ -222,8 +225,15 @@ def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iter
         combine: combines all kernels into one result; None keeps each set's own ``combine``.
 
     Raises:
+        KernelError: a set holds the weights of a transposed convolution.
         UsageError: there is only one kernel to combine.
     """
+    for kernel_set in sets:
+        if kernel_set.transposed:
+            raise KernelError(
+                f"{kernel_set.label}: these weights are of a transposed convolution, which convcli "
+                f"chain IMAGE {kernel_set.transposed} applies"
+            )
     if combine is not None:
         kernels = tuple(kernel for kernel_set in sets for kernel in kernel_set.kernels)
         if len(kernels) < 2:

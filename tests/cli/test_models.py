@@ -166,10 +166,61 @@ def test_a_long_list_names_the_first_tensors_and_fits_a_terminal(convcli, here):
     ]
     np.savez("long.npz", **{name: np.ones(3) for name in names}, w=np.ones((2, 3, 5, 7)))
     lines = convcli("kernels", "list", "long.npz").out.decode().splitlines()
-    assert lines[0] == "long.npz: 1 convolution, 30 other tensors"
+    assert lines[0] == "long.npz: 1 convolution of float64, 30 other tensors"
     assert lines[-1] == "(10 more; --json lists all)"
     assert max(map(len, lines)) <= 80
-    assert "1  w            2         3   7x5  float64" in lines
+    assert "1  w            2         3   7x5" in lines
+
+
+@pytest.fixture
+def keras_net(here, rng):
+    """Return the weights (3, 2, 4, 5) of a transposed layer of Keras in ``net.h5``."""
+    h5py = pytest.importorskip("h5py")
+    weights = rng.integers(-5, 6, (4, 5, 2, 3)).astype(float)  # (kh, kw, N, C)
+    layers = [
+        {"class_name": kind, "config": {"name": name, "strides": [2, 2], "padding": padding}}
+        for kind, name, padding in (
+            ("Conv2D", "down", "valid"),
+            ("Conv2DTranspose", "up", "same"),
+        )
+    ]
+    with h5py.File("net.h5", "w") as root:
+        root["model_weights/down/down/kernel"] = np.ones((3, 3, 1, 3))
+        root["model_weights/up/up/kernel"] = weights
+        config = {"class_name": "Sequential", "config": {"layers": layers}}
+        root.attrs["model_config"] = json.dumps(config)
+    return weights.transpose(3, 2, 0, 1)
+
+
+def test_transposed_layers_are_named_with_the_command_that_applies_them(
+    keras_net, convcli, apply, photo
+):
+    lines = convcli("kernels", "list", "net.h5").out.decode().splitlines()
+    assert lines == [
+        "net.h5: 2 convolutions of float64, 0 other tensors",
+        "",
+        "   layer  filters  channels  size  stride     padding",
+        "1  down         3         1   3x3       2           0",
+        "2  up           2         3   5x4       2  same-upper",
+        "",
+        "transposed: 2; the first is",
+        "convcli chain IMAGE convtranspose -k net.h5:2 --stride 2 --padding 1,1,1,2",
+    ]
+    data = json.loads(convcli("kernels", "list", "net.h5", "--json").out)
+    assert [each["transposed"] for each in data["convolutions"]] == [False, True]
+    assert "transposed, stride 2" in convcli("kernels", "show", "net.h5:up").out.decode()
+    for spec in ("net.h5:up", "net.h5:2"):
+        ran = apply("-k", spec, "photo.png", "-o", "out.png")
+        ran.fails(2, f"chain IMAGE convtranspose -k {spec} --stride 2 --padding 1,1,1,2 applies")
+    maps = np.arange(2.0 * 3 * 3).reshape(2, 3, 3) % 7
+    np.save("maps.npy", maps)
+    command = lines[-1].replace("IMAGE", "maps.npy").split()[1:]
+    assert convcli(*command, "-o", "up.npy").code == 0
+    whole = np.zeros((4 + 2, 6 + 3, 2))
+    for row, column in np.ndindex(2, 3):
+        added = np.einsum("c,cnij->ijn", maps[row, column], keras_net)
+        whole[2 * row : 2 * row + 4, 2 * column : 2 * column + 5] += added
+    np.testing.assert_array_equal(np.load("up.npy"), whole[1:-1, 1:-2])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO
 
 from convcli.errors import KernelError
+from convcli.kernels.models.model import CHUNK, explained, short_name
 
 MAX_READ = 4 * 2**20  # bytes that zipfile may ask for at once, as for a directory
 MAX_MEMBERS = 20_000  # files in a zip file; the arrays of a large network are a thousand
@@ -33,16 +35,7 @@ class _Cautious:
         return content
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what zipfile raises for damaged files into a KernelError."""
-    try:
-        yield
-    except KernelError:
-        raise
-    except _FAULTS as error:
-        reason = " ".join(ascii(str(error))[1:-1].split())[:100] or type(error).__name__
-        raise KernelError(f"is damaged, or no zip file: {reason}") from error
+_damage = partial(explained, _FAULTS, "is damaged, or no zip file", with_reason=True)
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
@@ -54,7 +47,7 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
     Raises:
         KernelError: it is no zip file, or a damaged one.
     """
-    with _explained():
+    with _damage():
         archive = zipfile.ZipFile(_Cautious(file))
     if len(archive.infolist()) > MAX_MEMBERS:
         raise KernelError(f"holds more than {MAX_MEMBERS:,} files")
@@ -71,5 +64,21 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[B
     """
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise KernelError("is compressed in a way that is not read; save it uncompressed")
-    with _explained(), archive.open(member) as stream:
+    with _damage(), archive.open(member) as stream:
         yield stream  # type: ignore[misc]
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
+    """Return a small file of a zip file.
+
+    Raises:
+        KernelError: it has more bytes than ``most``, or is damaged.
+    """
+    content = bytearray()
+    with open_member(archive, member) as stream:
+        while len(content) <= most and (chunk := stream.read(CHUNK)):
+            content += chunk
+    if len(content) > most:
+        name = member.filename.rpartition("/")[2]
+        raise KernelError(f"has a {short_name(name)} of more than {most >> 20} MiB")
+    return bytes(content)

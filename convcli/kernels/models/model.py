@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
@@ -66,6 +67,8 @@ class Convolution(NamedTuple):
         padding: in the words of ``--padding``: ``3``, ``1,2``, ``0,0,1,1`` or ``same-upper``.
         dilation: (rows, columns).
         groups: how many runs of channels have filters of their own.
+        is_transposed: whether it is a transposed convolution, whose weights are (C, N/groups, kh,
+            kw).
     """
 
     name: str
@@ -74,6 +77,7 @@ class Convolution(NamedTuple):
     padding: str | None = None
     dilation: Pair | None = None
     groups: int | None = None
+    is_transposed: bool = False
 
 
 class Model(NamedTuple):
@@ -98,6 +102,33 @@ class Model(NamedTuple):
         return [
             Convolution(tensor.name, tensor) for tensor in self.tensors if len(tensor.shape) == 4
         ]
+
+
+@contextmanager
+def explained(
+    faults: tuple[type[Exception], ...], words: str, *, with_reason: bool = False
+) -> Iterator[None]:
+    """Turn what a library raises for damaged files into a KernelError.
+
+    Args:
+        faults: what it raises.
+        words: the message.
+        with_reason: whether the library's own message follows.
+    """
+    try:
+        yield
+    except KernelError:
+        raise
+    except faults as error:
+        reason = " ".join(ascii(str(error))[1:-1].split())[:100] or type(error).__name__
+        raise KernelError(f"{words}: {reason}" if with_reason else words) from error
+
+
+def pair_of_steps(steps: Sequence[int]) -> Pair | None:
+    """Return steps in rows and columns; None for other than one or two axes."""
+    if len(steps) not in (1, 2):
+        return None
+    return (1, steps[0]) if len(steps) == 1 else (steps[0], steps[1])
 
 
 def check_shape(shape: Any) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, quoted, shown
-from convcli.kernels.models.archive import open_archive, open_member
+from convcli.kernels.models.archive import open_archive, open_member, read_member
 from convcli.kernels.models.model import (
     Model,
     Tensor,
@@ -55,22 +55,15 @@ def read_model(file: BinaryIO) -> Model:
     if not pickles:
         raise KernelError(f"holds no tensors of torch; {_ADVICE}")
     folder = pickles[0].removesuffix(_PICKLE)
-    value = read_pickle(_read_small(archive, files[pickles[0]]))
+    value = read_pickle(read_member(archive, files[pickles[0]], MAX_PICKLE))
     if isinstance(value, Opaque | Named):
         raise KernelError(f"holds an object ({short_name(value.name)}), no tensors; {_ADVICE}")
     order = "<"
     if f"{folder}byteorder" in files:
-        order = ">" if _read_small(archive, files[f"{folder}byteorder"]) == b"big" else "<"
+        word = read_member(archive, files[f"{folder}byteorder"], MAX_PICKLE)
+        order = ">" if word == b"big" else "<"
     stored = _Stored(archive, files, f"{folder}data/", order)
     return Model([stored.tensor(name, view) for name, view in _views(value)], "torch")
-
-
-def _read_small(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    with open_member(archive, member) as stream:
-        content = stream.read(MAX_PICKLE + 1)
-    if len(content) > MAX_PICKLE:
-        raise KernelError(f"has a pickle of more than {MAX_PICKLE >> 20} MiB")
-    return content
 
 
 def _views(value: Any) -> list[tuple[str, View]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, count_text, prefix_errors, quoted, shown
-from convcli.geometry import pair_text
+from convcli.geometry import pads_text, pair_text
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.models.model import LONGEST_NAME, Model, Tensor, short_name
+from convcli.kernels.models.model import LONGEST_NAME, Convolution, Model, Tensor, short_name
 from convcli.kernels.models.spec import ModelSpec
 from convcli.kernels.reading import open_file
 
@@ -38,10 +39,17 @@ def open_model(path: str, form: str) -> Iterator[Model]:
 
 
 class LayerWeights(NamedTuple):
-    """The weights of a layer as a kernel or a bank, and how the network applies them, in words."""
+    """The weights of a layer as a kernel or a bank.
+
+    Attributes:
+        kernel: the weights.
+        note: how the network applies them, in words.
+        transposed: the layer of ``convcli chain`` that applies those of a transposed convolution.
+    """
 
     kernel: Kernel
     note: str
+    transposed: str
 
 
 def read_weights(spec: ModelSpec) -> LayerWeights:
@@ -62,19 +70,51 @@ def read_weights(spec: ModelSpec) -> LayerWeights:
             stem = Path(spec.path).stem
             name = f"{stem}-{spec.layer}" if spec.layer else stem
             source = f"{shown(spec.path)}: {short_name(tensor.name)}"
-            return LayerWeights(Kernel(array, name=name, source=source), _note(model, tensor))
+            kernel = Kernel(array, name=name, source=source)
+            own = next((each for each in model.graph or () if each.weights is tensor), None)
+            if own is None:
+                return LayerWeights(kernel, "", "")
+            text = f"{spec.path}:{spec.layer or own.name}"
+            return LayerWeights(
+                kernel, _note(own), transposed_layer(text, own) if own.is_transposed else ""
+            )
 
 
-def _note(model: Model, weights: Tensor) -> str:
-    """Return the options of the convolution that weights belong to, if the file has a graph."""
-    for each in model.graph or ():
-        if each.weights is weights:
-            facts = [f"stride {pair_text(each.stride)}"] if each.stride else []
-            facts += [f"padding {each.padding}"] if each.padding else []
-            facts += [f"dilation {pair_text(each.dilation)}"] if each.dilation else []
-            facts += [f"groups {each.groups}"] if each.groups else []
-            return f"in the network {', '.join(facts)}" if facts else ""
-    return ""
+def _note(convolution: Convolution) -> str:
+    """Return how the network applies a convolution, as far as the file says."""
+    facts = {
+        "stride": convolution.stride and pair_text(convolution.stride),
+        "padding": convolution.padding,
+        "dilation": convolution.dilation and pair_text(convolution.dilation),
+        "groups": convolution.groups,
+    }
+    known = ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact)
+    kind = "transposed, " if known and convolution.is_transposed else ""
+    return f"in the network {kind}{known}" if known else ""
+
+
+def transposed_layer(spec: str, convolution: Convolution) -> str:
+    """Return the layer of ``convcli chain`` that applies a transposed convolution.
+
+    Args:
+        spec: ``MODEL:LAYER``.
+        convolution: with the settings that the file knows.
+    """
+    stride, dilation = convolution.stride or (1, 1), convolution.dilation or (1, 1)
+    options = {"stride": pair_text(stride), "dilation": pair_text(dilation)}
+    options["groups"] = str(convolution.groups or 1)
+    options = {name: text for name, text in options.items() if text != "1"}
+    if convolution.padding == "same-upper":
+        # The pads of the convolution that makes n values of n*stride, divided as TensorFlow does.
+        sides = (1, *convolution.weights.shape[2:])[-2:]
+        excess = [d * (k - 1) + 1 - s for k, s, d in zip(sides, stride, dilation, strict=True)]
+        pads = [half for each in excess for half in (max(each, 0) // 2, (max(each, 0) + 1) // 2)]
+        options["padding"] = pads_text(pads)
+        options["output-padding"] = pair_text((max(-excess[0], 0), max(-excess[1], 0)))
+    elif convolution.padding is not None:
+        options["padding"] = convolution.padding
+    given = [f"--{name} {text}" for name, text in options.items() if text != "0"]
+    return " ".join(["convtranspose -k", shlex.quote(spec), *given])
 
 
 def read_vector(spec: ModelSpec) -> NDArray[np.float64]:

@@ -10,8 +10,8 @@ from convcli.errors import KernelError, count_text, shown
 from convcli.geometry import Pair, pair_text
 from convcli.kernels.models.model import Convolution, Model, Tensor, short_name
 from convcli.kernels.models.spec import SUFFIXES, parse_model
-from convcli.kernels.models.weights import open_model
-from convcli.teaching.text_table import table_lines
+from convcli.kernels.models.weights import open_model, transposed_layer
+from convcli.teaching.text_table import table_lines, wrapped
 
 _MOST_OTHERS = 20  # tensors that are no weights of a convolution
 
@@ -54,6 +54,7 @@ def _data(path: str, model: Model) -> dict[str, Any]:
             "padding": each.padding,
             "dilation": each.dilation,
             "groups": each.groups,
+            "transposed": each.is_transposed,
         }
         for number, each in enumerate(model.convolutions, 1)
     ]
@@ -69,9 +70,17 @@ def _text(path: str, model: Model) -> str:
     weights = {id(each.weights) for each in convolutions}
     others = [tensor for tensor in model.tensors if id(tensor) not in weights]
     counts = count_text(len(convolutions), "convolution"), count_text(len(others), "other tensor")
-    parts = [f"{shown(path)}: {counts[0]}, {counts[1]}"]
+    types = set(_types(convolutions))
+    only_type = f" of {types.pop()}" if len(types) == 1 else ""
+    parts = [f"{shown(path)}: {counts[0]}{only_type}, {counts[1]}"]
     if convolutions:
         parts.append("\n".join(table_lines(_rows(convolutions), left=[1], shrink=1)))
+    transposed = {n: each for n, each in enumerate(convolutions, 1) if each.is_transposed}
+    if transposed:
+        number, first = next(iter(transposed.items()))
+        words = f"transposed: {', '.join(map(str, transposed))}; the first is"
+        command = f"convcli chain IMAGE {transposed_layer(f'{path}:{number}', first)}"
+        parts.append("\n".join((*wrapped(words.split()), command)))
     if others:
         rows = [("other tensor", "shape", "type"), *map(_other_row, others[:_MOST_OTHERS])]
         parts.append("\n".join(table_lines(rows, left=[0, 1], shrink=0)))
@@ -81,7 +90,7 @@ def _text(path: str, model: Model) -> str:
 
 
 def _rows(convolutions: Sequence[Convolution]) -> list[tuple[str, ...]]:
-    """Return the cells of the table; what no layer has, or what is 1 in all, has no column."""
+    """Return the cells of the table; what no layer has, or is alike in all, has no column."""
     columns: list[tuple[str, ...]] = [
         ("", *map(str, range(1, len(convolutions) + 1))),
         ("layer", *(short_name(each.name) for each in convolutions)),
@@ -96,16 +105,25 @@ def _rows(convolutions: Sequence[Convolution]) -> list[tuple[str, ...]]:
     for heading, cells in known.items():
         if set(cells) - {None} - ({"1"} if heading in ("dilation", "groups") else set()):
             columns.append((heading, *(cell or "?" for cell in cells)))
-    columns.append(("type", *(each.weights.dtype or "computed" for each in convolutions)))
+    types = _types(convolutions)
+    if len(set(types)) > 1:
+        columns.append(("type", *types))
     return list(zip(*columns, strict=True))
+
+
+def _types(convolutions: Sequence[Convolution]) -> list[str]:
+    return [each.weights.dtype or "computed" for each in convolutions]
 
 
 def _sides(convolution: Convolution) -> tuple[str, str, str]:
     """Return the number of filters and of channels, and the size as width x height."""
-    shape = convolution.weights.shape
+    shape, groups = convolution.weights.shape, convolution.groups or 1
     if len(shape) < 3:
         return "?", "?", "?"
-    return str(shape[0]), str(shape[1]), "x".join(map(str, shape[:1:-1]))
+    filters, channels = shape[:2]
+    if convolution.is_transposed:
+        filters, channels = shape[1] * groups, shape[0] // groups
+    return str(filters), str(channels), "x".join(map(str, shape[:1:-1]))
 
 
 def _pair(pair: Pair | None) -> str | None:

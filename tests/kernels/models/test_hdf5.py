@@ -1,6 +1,7 @@
 """Files of Keras: weights are turned to (N, C, kh, kw); nothing outside the file is read."""
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.models import hdf5
 from convcli.kernels.models.hdf5 import read_model
+from convcli.kernels.models.keras_config import KerasLayer
 from convcli.kernels.spec import read_spec
 
 h5py = pytest.importorskip("h5py")
@@ -30,9 +32,9 @@ def written(arrays, layer_names=None, **options):
     return file.getvalue()
 
 
-def zipped(data, method=zipfile.ZIP_STORED, name="model.weights.h5"):
+def zipped(data, method=zipfile.ZIP_STORED, name="model.weights.h5", config="{}"):
     with zipfile.ZipFile(file := io.BytesIO(), "w", method) as archive:
-        archive.writestr("config.json", "{}")
+        archive.writestr("config.json", config)
         archive.writestr(name, data)
         archive.writestr("metadata.json", "{}" * 99)
     return file.getvalue()
@@ -109,6 +111,144 @@ def test_layers_come_in_the_order_of_the_network():
     for order in ([b"stem", b"conv2d_10", b"conv2d_1"], ["stem", "conv2d_10", "conv2d_1"]):
         names = [each.name for each in opened(written(listed, order)).convolutions]
         assert names == ["stem", "conv2d_10", "conv2d_1", "conv2d_2"]
+
+
+def described(kind, name, settings=(), **more):
+    """Return a layer as Keras describes it."""
+    return {"class_name": kind, "config": {"name": name, **dict(settings), **more}}
+
+
+STEM = described("Conv2D", "stem", strides=[2, 1], padding="same", dilation_rate=[1, 3], groups=2)
+LAYERS = [
+    described("InputLayer", "input"),
+    STEM,
+    described("DepthwiseConv2D", "each", strides=[1, 1], padding="valid", dilation_rate=[1, 1]),
+    described("TimeDistributed", "wrapped", layer=described("Conv2D", "own", strides=[3, 3])),
+    described(
+        "Sequential",
+        "inner",
+        layers=[described("Conv2D", "late", padding="causal"), described("Dense", "dense")],
+    ),
+    described("Conv2DTranspose", "up", strides=[2, 2], padding="same"),
+    described("SeparableConv2D", "apart", strides=[2, 2], padding="same"),
+    described("Conv1D", "line", strides=[2]),
+]
+MODEL = json.dumps({"class_name": "Functional", "config": {"name": "net", "layers": LAYERS}})
+SEPARATE = np.ones((1, 1, 6, 5))
+EXPECTED = [  # name, shape, stride, padding, dilation, groups, is_transposed
+    ("stem", (4, 2, 5, 3), (2, 1), "same-upper", (1, 3), 2, False),
+    ("each", (6, 1, 3, 3), (1, 1), "0", (1, 1), 2, False),
+    ("wrapped", (4, 2, 5, 3), (3, 3), None, None, 1, False),
+    ("inner/late", (4, 2, 5, 3), None, "causal", None, 1, False),
+    ("up", (4, 2, 5, 3), (2, 2), "same-upper", None, 1, True),
+    ("apart/depthwise_kernel", (6, 1, 3, 3), (2, 2), "same-upper", None, 2, False),
+    ("apart/pointwise_kernel", (5, 6, 1, 1), (1, 1), "0", (1, 1), 1, False),
+    ("line", (3, 2, 7), (1, 2), None, None, 1, False),
+]
+
+
+def keras_3():
+    """Return a file whose paths are made of classes, in another order than the network's."""
+    arrays = {"conv2d": KERNEL, "depthwise_conv2d": DEPTHWISE, "time_distributed/layer": KERNEL}
+    arrays |= {"sequential/layers/conv2d": KERNEL, "sequential/layers/dense": np.ones((2, 2, 2))}
+    arrays |= {"conv2d_transpose": KERNEL, "separable_conv2d": DEPTHWISE}
+    arrays |= {"conv1d": np.ones((7, 2, 3))}
+    paths = {f"layers/{path}/vars/0": array for path, array in arrays.items()}
+    paths |= {"layers/separable_conv2d/vars/1": SEPARATE, "layers/conv2d/vars/1": np.ones(4)}
+    return zipped(written(paths), config=MODEL)
+
+
+def keras_2():
+    """Return a file whose paths are made of names."""
+    arrays = {"stem/stem/kernel:0": KERNEL, "each/each/kernel": DEPTHWISE, "wrapped/own": KERNEL}
+    arrays |= {"inner/inner/late/kernel": KERNEL, "inner/dense/kernel:0": np.ones((2, 2, 2))}
+    arrays |= {"up/up/kernel:0": KERNEL, "apart/apart/depthwise_kernel:0": DEPTHWISE}
+    arrays |= {"apart/apart/pointwise_kernel:0": SEPARATE, "line/kernel:0": np.ones((7, 2, 3))}
+    with h5py.File(file := io.BytesIO(), "w") as root:
+        for path, array in arrays.items():
+            root[f"model_weights/{path}"] = array
+        root.attrs["model_config"] = MODEL
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("data", [keras_3(), keras_2()], ids=["keras 3", "keras 2"])
+def test_layers_have_the_order_names_and_settings_of_the_network(data):
+    model = opened(data)
+    found = [(each.name, each.weights.shape, *each[2:]) for each in model.convolutions]
+    assert found == EXPECTED
+    for each in model.convolutions[:1]:
+        np.testing.assert_array_equal(each.weights.numbers(), TURNED)
+    [dense] = [tensor for tensor in model.tensors if "dense" in tensor.name]
+    assert (dense.shape, dense.numbers().shape) == ((2, 2, 2), (2, 2, 2))
+
+
+def test_names_of_layers_may_hold_slashes():
+    config = {"class_name": "Sequential", "config": [described("Conv2D", "conv1/bn", groups=3)]}
+    with h5py.File(file := io.BytesIO(), "w") as root:
+        root["model_weights/conv1/bn/conv1/bn/kernel:0"] = KERNEL
+        root.attrs["model_config"] = json.dumps(config).encode()
+    [convolution] = opened(file.getvalue()).convolutions
+    assert (convolution.name, convolution.groups) == ("conv1/bn", 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        *[("Conv2D", "conv2d"), ("DepthwiseConv2D", "depthwise_conv2d"), ("ReLU", "re_lu")],
+        *[("Conv2DTranspose", "conv2d_transpose"), ("MyNetV2", "my_net_v2"), ("LSTM", "lstm")],
+        *[("GlobalAveragePooling2D", "global_average_pooling2d"), ("GELUBlock", "gelu_block")],
+    ],
+)
+def test_classes_have_the_words_of_keras(kind, word):
+    assert KerasLayer("", kind, 0, {}).word == word
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("{", "what describes its layers is not valid JSON"),
+        ("[" * 10**5, "what describes its layers is not valid JSON"),
+        (" " * (2**22 + 1), "config.json of more than 4 MiB"),
+        (json.dumps({"class_name": "A", "config": {"layers": [STEM] * 10_001}}), "10,000 layers"),
+    ],
+    ids=["no JSON", "deep", "long", "layers"],
+)
+def test_descriptions_that_are_damaged(config, words):
+    assert words in refusal(zipped(written(KERAS_3), config=config))
+    if len(config) <= 2**22:  # an attribute of HDF5 has no more, unless it is written otherwise
+        with h5py.File(file := io.BytesIO(), "w") as root:
+            root.attrs["model_config"] = config
+        assert words in refusal(file.getvalue())
+
+
+LAYER_OF_NONSENSE = described("Conv2D", 7, strides=["a"], padding=[], dilation_rate=-1, groups={})
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        None,
+        {"a": 1},
+        [None, 3, {}, {"class_name": 1}, {"class_name": "Conv2D", "config": 5}],
+        [described("Conv2D", "c", strides=[2**40, 1], layer=[3], layers="x")],
+        [LAYER_OF_NONSENSE],
+        [described("Conv2D", "c", strides=[True, 2.5], padding="other", groups=0)],
+    ],
+)
+def test_descriptions_of_nonsense_tell_nothing(layers):
+    config = json.dumps({"class_name": "Model", "config": {"layers": layers}})
+    [convolution] = opened(zipped(written(KERAS_3), config=config)).convolutions
+    assert (convolution.stride, convolution.padding, convolution.dilation) == (None, None, None)
+    np.testing.assert_array_equal(convolution.weights.numbers(), TURNED)
+
+
+def test_models_in_models_are_described_to_a_depth():
+    inner = STEM
+    for _ in range(200):
+        inner = described("Sequential", "s", layers=[inner])
+    config = json.dumps(described("Functional", "net", layers=[inner]))
+    [convolution] = opened(zipped(written(KERAS_3), config=config)).convolutions
+    assert convolution.name == "layers/conv2d"
 
 
 def test_links_to_other_files_and_circles_are_not_followed(tmp_path):

@@ -128,14 +128,14 @@ def convolution(attributes, shape=(4, 3, 3, 3)):
 )  # fmt: skip
 def test_nodes_tell_strides_and_pads(attributes, stride, padding, dilation, groups):
     found = convolution(attributes)
-    assert found[2:] == (stride, padding, dilation, groups)
+    assert found[2:6] == (stride, padding, dilation, groups)
 
 
 def test_convolutions_of_one_and_of_three_dimensions(tmp_path):
     attributes = [attribute("strides", [2]), attribute("pads", [1, 2])]
     found = convolution(attributes, (2, 3, 5))
-    assert found[2:] == ((1, 2), "0,0,1,2", (1, 1), 1)
-    assert convolution([], (2, 3, 5, 5, 5))[2:] == (None, None, None, 1)
+    assert found[2:6] == ((1, 2), "0,0,1,2", (1, 1), 1)
+    assert convolution([], (2, 3, 5, 5, 5))[2:6] == (None, None, None, 1)
     weights = np.arange(6, dtype="<f4")
     data = model(nodes=[node()], tensors=[tensor("w", (2, 1, 3), 1, weights.tobytes())])
     (tmp_path / "a.onnx").write_bytes(data)
@@ -278,8 +278,8 @@ def test_a_network_of_the_onnx_package(tmp_path):
         first, second = read_model(file).convolutions
         np.testing.assert_array_equal(first.weights.numbers(), weights)
         np.testing.assert_array_equal(second.weights.numbers(), depthwise)
-    assert (first.name, *first[2:]) == ("stem", (2, 2), "2", (1, 1), 1)
-    assert (second.name, *second[2:]) == ("depthwise", (1, 1), "same-upper", (1, 1), 4)
+    assert (first.name, *first[2:6]) == ("stem", (2, 2), "2", (1, 1), 1)
+    assert (second.name, *second[2:6]) == ("depthwise", (1, 1), "same-upper", (1, 1), 4)
     onnx.save(onnx.helper.make_model(graph), path, save_as_external_data=True, size_threshold=0)
     with pytest.raises(KernelError, match=r"net\.onnx: W: its numbers lie in another file"):
         read_spec(str(path))

@@ -250,7 +250,11 @@ def test_pickles_of_many_opcodes_end_soon(monkeypatch):
 def test_a_pickle_over_the_limit_is_not_unpacked():
     data = archive(b"N" * (MAX_PICKLE + 1), method=zipfile.ZIP_DEFLATED)
     assert len(data) < 2**16
-    assert "has a pickle of more than 16 MiB" in refusal(data)
+    assert "has a data.pkl of more than 16 MiB" in refusal(data)
+
+
+def test_a_long_pickle_below_the_limit_is_read():
+    assert tensors(archive(b"B" + (5 << 20).to_bytes(4, "little") + bytes(5 << 20) + b".")) == []
 
 
 def test_numbers_that_are_packed_are_refused():
