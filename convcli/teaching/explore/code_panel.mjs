@@ -68,7 +68,7 @@ export class CodePanel {
     }
     this.program.value = text;
     this.program.rows = Math.min(text.split("\n").length, MOST_LINES);
-    this.program.hidden = this.copy.disabled = text === "";
+    this.program.hidden = this.copy.hidden = text === "";
     this.refusal.textContent = refusal;
     this.layers.hidden = session.stages.length === 0;
   }
