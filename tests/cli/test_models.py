@@ -166,7 +166,7 @@ def test_a_long_list_names_the_first_tensors_and_fits_a_terminal(convcli, here):
     ]
     np.savez("long.npz", **{name: np.ones(3) for name in names}, w=np.ones((2, 3, 5, 7)))
     lines = convcli("kernels", "list", "long.npz").out.decode().splitlines()
-    assert lines[0] == "long.npz: 1 convolution of float64, 30 other tensors"
+    assert lines[0] == "long.npz: 1 convolution (float64), 30 other tensors"
     assert lines[-1] == "(10 more; --json lists all)"
     assert max(map(len, lines)) <= 80
     assert "1  w            2         3   7x5" in lines
@@ -197,7 +197,7 @@ def test_transposed_layers_are_named_with_the_command_that_applies_them(
 ):
     lines = convcli("kernels", "list", "net.h5").out.decode().splitlines()
     assert lines == [
-        "net.h5: 2 convolutions of float64, 0 other tensors",
+        "net.h5: 2 convolutions (float64), 0 other tensors",
         "",
         "   layer  filters  channels  size  stride     padding",
         "1  down         3         1   3x3       2           0",

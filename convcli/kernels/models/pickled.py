@@ -15,6 +15,8 @@ from convcli.errors import KernelError
 
 MAX_OPCODES = 500_000  # the file of a network of a thousand tensors has 50,000
 _MAX_KEY = 2**31
+_BUILDERS = "torch._utils._rebuild_"  # how the names of what builds tensors begin
+_READ = ("tensor_v2", "tensor_v3", "parameter", "parameter_with_state")
 _NUMBERS = {ord("K"): "<B", ord("M"): "<H", ord("J"): "<i", ord("G"): ">d"}
 _CONSTANTS = {ord("N"): None, 0x88: True, 0x89: False, ord(")"): ()}
 # Opcodes of text and bytes, with the number of bytes that hold their length.
@@ -54,6 +56,14 @@ class View(NamedTuple):
     offset: Any
     shape: Any
     strides: Any
+
+
+class Unread(NamedTuple):
+    """A tensor of a kind that is not read: the kind, what makes an ordinary one, and its shape."""
+
+    kind: str
+    advice: str
+    shape: Any = ()
 
 
 class _Machine:
@@ -249,6 +259,8 @@ _ACTIONS: dict[int, Callable[[_Machine], None]] = {
 
 def _result(name: str, arguments: tuple[Any, ...]) -> Any:
     """Return what a call of a known function builds."""
+    if unread := _unread(name, arguments):
+        return unread
     match name, arguments:
         case "torch._utils._rebuild_tensor_v2", (storage, offset, shape, strides, *_):
             return View(storage, offset, shape, strides)
@@ -271,13 +283,36 @@ def _result(name: str, arguments: tuple[Any, ...]) -> Any:
             ),
         ):
             return data
+        case "torch._tensor._rebuild_from_type_v2", (Named(own), _, tuple(items), *_) if (
+            own != name
+        ):  # a tensor with attributes, or of a class of its own
+            return _result(own, items)
+        case "torch.Size", (tuple(sides),):
+            return sides
         case "collections.OrderedDict", ():
             return {}
     return Opaque(name)
 
 
+def _unread(name: str, arguments: tuple[Any, ...]) -> Unread | None:
+    """Return what a call builds if that is a tensor of another kind."""
+    match name, arguments:
+        case "torch._utils._rebuild_tensor_v2", (_, _, shape, _, _, _, {"neg": True}):
+            return Unread("negated", "resolve_neg()", shape)
+        case "torch._utils._rebuild_qtensor", (_, _, shape, *_):
+            return Unread("quantized", "dequantize()", shape)
+        case "torch._utils._rebuild_sparse_tensor", (_, tuple(parts)):
+            shapes = (part for part in parts if type(part) is tuple)  # the others are tensors
+            return Unread("sparse", "to_dense()", next(shapes, ()))
+    if name.startswith(_BUILDERS) and name.removeprefix(_BUILDERS) not in _READ:
+        return Unread(name.removeprefix(_BUILDERS), "cpu()")
+    return None
+
+
 def read_pickle(data: bytes) -> Any:
     """Return what a pickle holds: dictionaries, lists, tuples, numbers, texts and :class:`View`.
+
+    Tensors of kinds that are not read become :class:`Unread`.
 
     Raises:
         KernelError: the pickle is damaged, or holds what no file of tensors does.

@@ -23,7 +23,7 @@ from convcli.kernels.models.model import (
     short_name,
     widen_bfloat16,
 )
-from convcli.kernels.models.pickled import Named, Opaque, Storage, View, read_pickle
+from convcli.kernels.models.pickled import Named, Opaque, Storage, Unread, View, read_pickle
 
 MAX_PICKLE = 16 * 2**20  # bytes; that of a thousand tensors has 100 kB
 _MAX_DEPTH, _MAX_NAME, _MAX_TENSORS = 8, 500, 65_536
@@ -66,23 +66,23 @@ def read_model(file: BinaryIO) -> Model:
     return Model([stored.tensor(name, view) for name, view in _views(value)], "torch")
 
 
-def _views(value: Any) -> list[tuple[str, View]]:
+def _views(value: Any) -> list[tuple[str, View | Unread]]:
     """Return the tensors in a value with their names, such as ``model.conv1.weight``.
 
     Each dictionary is searched once, however often it occurs: pickles may hold circles.
     """
-    found: list[tuple[str, View]] = []
+    found: list[tuple[str, View | Unread]] = []
     seen: set[int] = set()
 
     def search(name: str, value: Any, depth: int) -> None:
-        if isinstance(value, View):
+        if isinstance(value, View | Unread):
             found.append((name or "tensor", value))
             if len(found) > _MAX_TENSORS:
                 raise KernelError(f"has more than {_MAX_TENSORS:,} tensors")
         elif isinstance(value, dict | list | tuple) and id(value) not in seen:
             seen.add(id(value))
             for key, item in _items(value) if depth < _MAX_DEPTH else ():
-                if isinstance(item, View | dict | list | tuple):
+                if isinstance(item, View | Unread | dict | list | tuple):
                     if len(name) + len(key) > _MAX_NAME:
                         raise KernelError(f"is damaged: the name {quoted(key)} is too long")
                     search(f"{name}.{key}" if name else key, item, depth + 1)
@@ -108,12 +108,16 @@ class _Stored:
     ) -> None:
         self.archive, self.files, self.folder, self.order = archive, files, folder, order
 
-    def tensor(self, name: str, view: View) -> Tensor:
+    def tensor(self, name: str, view: View | Unread) -> Tensor:
         """Return a tensor whose place in its storage is checked.
 
         Raises:
             KernelError: the storage is missing, or the tensor does not lie in it.
         """
+        if isinstance(view, Unread):
+            kind = short_name(view.kind)
+            problem = f"is a {kind} tensor, which is not read; save tensor.{view.advice}"
+            return Tensor(name, check_shape(view.shape), kind, problem=problem)
         storage = view.storage
         shape, strides = check_shape(view.shape), check_shape(view.strides)
         (offset,) = check_shape([view.offset])

@@ -71,7 +71,7 @@ def _text(path: str, model: Model) -> str:
     others = [tensor for tensor in model.tensors if id(tensor) not in weights]
     counts = count_text(len(convolutions), "convolution"), count_text(len(others), "other tensor")
     types = set(_types(convolutions))
-    only_type = f" of {types.pop()}" if len(types) == 1 else ""
+    only_type = f" ({types.pop()})" if len(types) == 1 else ""
     parts = [f"{shown(path)}: {counts[0]}{only_type}, {counts[1]}"]
     if convolutions:
         parts.append("\n".join(table_lines(_rows(convolutions), left=[1], shrink=1)))

@@ -17,6 +17,7 @@ from convcli.kernels.models import pickled
 from convcli.kernels.models.pickled import read_pickle
 from convcli.kernels.models.torch import MAX_PICKLE, TYPES, read_model
 from convcli.kernels.spec import read_spec
+from convcli.teaching.kernels.model_text import list_model
 
 
 class Call:
@@ -259,6 +260,58 @@ def test_a_long_pickle_below_the_limit_is_read():
 
 def test_numbers_that_are_packed_are_refused():
     assert "are not there" in refusal(archive({"w": view()}, [FOUR], zipfile.ZIP_DEFLATED))
+
+
+def rebuilt(name, *arguments):
+    return Call(f"torch.{name}", *arguments)
+
+
+SIZE = rebuilt("Size", (4, 3, 3, 3))
+ARGUMENTS: tuple = Place("QInt8Storage", "0", 4), 0, (4, 3, 3, 3), (27, 9, 3, 1), (), False, {}
+UNREAD = {
+    "quantized": (rebuilt("_utils._rebuild_qtensor", *ARGUMENTS), "dequantize"),
+    "sparse": (rebuilt("_utils._rebuild_sparse_tensor", 1, (view(), view(), SIZE, 1)), "to_dense"),
+    "sparse rows": (
+        rebuilt("_utils._rebuild_sparse_tensor", 1, (view(), view(), view(), SIZE)),
+        "to_dense",
+    ),
+    "negated": (
+        rebuilt("_utils._rebuild_tensor_v2", *view().arguments[:2], (4, 3, 3, 3), *[0] * 3,
+                {"neg": True}),
+        "resolve_neg",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+def test_tensors_of_other_kinds_say_what_they_are_and_what_to_do(kind, tmp_path):
+    value, advice = UNREAD[kind]
+    path = tmp_path / "net.pt"
+    path.write_bytes(archive({"conv": {"weight": value, "bias": view()}}, [FOUR]))
+    words = rf"weight: is a {kind.split()[0]} tensor, which is not read; save tensor\.{advice}\(\)"
+    with pytest.raises(KernelError, match=words):
+        read_spec(f"{path}:conv")
+    text = list_model(str(path))
+    assert "conv.weight        4         3   3x3" in text
+    assert kind.split()[0] in text
+
+
+def test_what_builds_other_tensors_is_named():
+    [tensor] = tensors(archive({"w": rebuilt("_utils._rebuild_nested_tensor", 1)}))
+    with pytest.raises(KernelError, match="is a nested_tensor tensor, which is not read"):
+        tensor.numbers()
+
+
+def test_tensors_with_attributes_or_of_a_class_are_read():
+    own = view()
+    value = rebuilt(
+        "_tensor._rebuild_from_type_v2", Kind(own.name), Kind("torch.Tensor"), own.arguments, {}
+    )
+    [tensor] = tensors(archive({"w": value}, [FOUR]))
+    assert tensor.numbers().tolist() == [[[[1, 2], [3, 4]]]]
+    name = "torch._tensor._rebuild_from_type_v2"
+    circle = Call(name, Kind(name), Kind("torch.Tensor"), (Kind(name), 1, (), 2), {})
+    assert tensors(archive({"w": circle})) == []
 
 
 def test_many_tensors_are_refused():
