@@ -280,6 +280,9 @@ def _ffmpeg_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         ),
         "ffmpeg_wider": facts["left"] + facts["right"],
         "ffmpeg_higher": facts["top"] + facts["bottom"],
+        "ffmpeg_repeats": facts["is_padded"] and facts["border"] != "edge",
+        "ffmpeg_least_width": max(facts["left"], facts["right"]) + facts["border_reflect"],
+        "ffmpeg_least_height": max(facts["top"], facts["bottom"]) + facts["border_reflect"],
         "ffmpeg_border": ":".join(f"{name}={facts[name]}" for name in sides if facts[name])
         + f":mode={FFMPEG_BORDERS.get(facts['border'])}",
         "ffmpeg_bias": "".join(f":{plane}bias={facts['bias']}" for plane in range(3) if bias),

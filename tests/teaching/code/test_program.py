@@ -481,3 +481,14 @@ def test_what_has_no_program_is_refused(options, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.skipif(not is_installed("ffmpeg"), reason="FFmpeg is not installed")
+def test_padding_that_ffmpeg_does_not_repeat_ends_the_program(folder, tmp_path):
+    script, target = tmp_path / "filter.sh", tmp_path / "none.png"
+    options = ["-k", "outline", "--border", "wrap", "--padding", "40"]
+    script.write_text(convcli("code", *options, "--for", "ffmpeg"))
+    done = subprocess.run(["sh", script, folder / "gray.png", target], capture_output=True)
+    assert done.returncode == 1
+    assert b"smaller than its padding" in done.stderr
+    assert not target.exists()
