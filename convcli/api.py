@@ -841,6 +841,9 @@ def animate(
     bias: Number | None = None,
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    mask: Image | None = None,
+    nan: NanRule = "propagate",
+    min_valid: Number = 0,
     first: IntOrPair | None = None,
     last: IntOrPair | None = None,
     step: SupportsIndex | None = None,
@@ -863,6 +866,7 @@ def animate(
         operation: ``correlate``, or ``convolve``, which flips the kernel.
         {conv}
         divisor, bias, combine, range: as for :func:`explain`.
+        {missing}
         first, last: positions in the feature map, (row, column) or, of a signal, the place in it;
             None for its first and its last. The window moves row by row.
         step: show every ``step``-th position, and the last; None for all, or for 200 evenly spaced.
@@ -891,8 +895,9 @@ def animate(
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
+    missing, numbers = (mask, nan, min_valid), (divisor, bias, combine, range)
     with in_arguments():
-        given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
+        given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
         start, end = (None if place is None else given.place(place) for place in (first, last))
         return write_window(
             lambda: slide_over(given.image, given.filter),

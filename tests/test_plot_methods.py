@@ -135,9 +135,11 @@ ANIMATIONS: dict[str, tuple[list[str], Any]] = {
     ),
     "an image, as a GIF": (
         ["gray.npy", "-k", "1 -1", "--divisor", "2", "--from", "1,2", "--to", "1,4",
-         "--stride", "2", "--dpi", "60", "--fps", "2", "-o", "command.gif"],
+         "--stride", "2", "--dpi", "60", "--fps", "2", "--mask", "mask.npy", "--min-valid", "0.5",
+         "-o", "command.gif"],
         lambda: animate(IMAGE, [[1, -1]], "python.gif", divisor=2, first=(1, 2), last=(1, 4),
-                        stride=2, dpi=60, fps=2, title="gray.npy, 1 -1"),
+                        stride=2, dpi=60, fps=2, title="gray.npy, 1 -1", mask=IMAGE > 99,
+                        min_valid=0.5),
     ),
     "a signal": (
         ["signal.npy", "-k", "1 2 1", "--from", "0,3", "--to", "0,5", "-o", "command.gif"],
@@ -153,6 +155,7 @@ def test_it_is_the_animation_of_the_command(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("gray.npy", IMAGE)
     np.save("signal.npy", SIGNAL[None])
+    np.save("mask.npy", IMAGE > 99)
     arguments, write = ANIMATIONS[name]
     root.main(["animate", *arguments], standalone_mode=False)
     [written] = write()

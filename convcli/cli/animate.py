@@ -16,6 +16,7 @@ from convcli.cli.kernel_args import (
     optional_kernel_options,
 )
 from convcli.cli.layer_args import LayerArgs, check_layers_alone, layer_options, read_chain
+from convcli.cli.missing_args import MissingArgs, missing_options
 from convcli.cli.options import (
     DIGITS,
     MATRIX,
@@ -96,6 +97,7 @@ frame_options = option_group(
 @filter_option("animate")
 @conv_options
 @read_one_options
+@missing_options
 @frame_options
 @DIGITS
 @figure_options
@@ -118,6 +120,7 @@ def animate(
     number: int | None,
     conv: ConvOptions,
     reading: ReadOptions,
+    missing_args: MissingArgs,
     frames: FrameRange,
     digits: int | None,
     figure: FigureOptions,
@@ -171,7 +174,8 @@ def animate(
     else:
         check_stdin(kernel_args.kernel, source)
         kernel_args, reading = kernel_args.sampled(reading, [source])
-        image_filter = kernel_args.only_filter(conv, number)
+        missing = missing_args.missing(reading)
+        image_filter = kernel_args.only_filter(conv, number, missing)
         image, name = read_one(source, reading, check_memory, matrix)
         with prefix_errors(name):
             check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))

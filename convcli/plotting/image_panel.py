@@ -400,7 +400,10 @@ def image_part(
     """
     low_high = common_range([panel]) if ends is None else ends
     colors = [color_note(panel, low_high, mapped), beyond_note(panel, low_high)]
-    lines = [caption, *colors * meaning, *number_notes([panel])]
+    top, bottom, left, right = pads or (0, 0, 0, 0)
+    rows, columns = panel.pixels.shape[:2]
+    inner = replace(panel, pixels=panel.pixels[top : rows - bottom, left : columns - right])
+    lines = [caption, *colors * meaning, *number_notes([inner])]
     notes = "\n".join(filter(None, lines))
 
     def part(scale: float) -> Part:

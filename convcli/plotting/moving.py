@@ -22,7 +22,7 @@ from convcli.plotting.blit import Moving
 from convcli.plotting.labels import line_count, text_width
 from convcli.plotting.letters import Pixels, letters_of
 from convcli.plotting.page import Part, PartOf
-from convcli.plotting.style import figure_options, theme
+from convcli.plotting.style import NAN_COLOR, figure_options, theme
 from convcli.plotting.window_marks import (
     CELL_PIXELS,
     PAD_COLOR,
@@ -33,6 +33,7 @@ from convcli.plotting.window_marks import (
 )
 
 _CLEAR = 0.43  # half of a hatched cell's side that is not hatched, under its number
+_OUTLINED = 0.84  # of a cell's side, of an outline within it
 
 
 class CellPixels:
@@ -85,12 +86,21 @@ class MovingGrid(Moving):
         style: dict[str, Any] = {"hatch": PAD_HATCH, "edgecolor": PAD_COLOR, "linewidth": 0}
         self._hatch = PathPatch(Path(np.zeros((1, 2))), fill=False, zorder=1.2, **style)
         axes.add_patch(self._hatch)
+        outline: dict[str, Any] = {"fill": False, "edgecolor": NAN_COLOR, "linewidth": 2}
+        self._outlines = PathPatch(Path(np.zeros((1, 2))), zorder=1.6, **outline)
+        axes.add_patch(self._outlines)
         covers = axes.images[1:]
         self._lines = [*_cell_lines(axes, shape), _frame(axes, shape)]
-        super().__init__([self._image, *covers, self._hatch, *self._lines, *self._texts])
+        above = self._hatch, *self._lines, self._outlines
+        super().__init__([self._image, *covers, *above, *self._texts])
+        self._above = above
 
     def move(
-        self, values: NDArray[Any], texts: Sequence[str], padding: NDArray[np.bool_] | None = None
+        self,
+        values: NDArray[Any],
+        texts: Sequence[str],
+        padding: NDArray[np.bool_] | None = None,
+        filled: NDArray[np.bool_] | None = None,
     ) -> None:
         """Show other numbers.
 
@@ -98,6 +108,7 @@ class MovingGrid(Moving):
             values: (rows, columns), without gaps.
             texts: as they are written, row by row.
             padding: which of them are padding, which is hatched.
+            filled: which of them stand for missing ones, which are outlined.
         """
         low, high = self._image.get_clim()
         wide = np.zeros(self._shape)
@@ -110,14 +121,19 @@ class MovingGrid(Moving):
             for text, number, color in zip(self._texts, texts, colors, strict=True):
                 text.set_text(number)
                 text.set_color(color)
-        cells = np.empty((0, 2), int) if padding is None else np.argwhere(padding) * self._steps
-        self._hatch.set_visible(len(cells) > 0)
-        self._hatch.set_path(_cells_path(cells, has_holes=bool(self._texts)))
+        rings = (1.0, *[2 * _CLEAR] * bool(self._texts))
+        for patch, flags, sides in (
+            (self._hatch, padding, rings),
+            (self._outlines, filled, (_OUTLINED,)),
+        ):
+            cells = np.empty((0, 2), int) if flags is None else np.argwhere(flags) * self._steps
+            patch.set_visible(len(cells) > 0)
+            patch.set_path(_cells_path(cells, sides))
 
     def paint(self, renderer: Any, pixels: Pixels) -> None:
         """Draw it; the numbers are put together from letters that are rendered once."""
         self._cells.fill(pixels, self._colors)
-        for artist in (self._hatch, *self._lines):
+        for artist in self._above:
             artist.draw(renderer)
         places = (self._cells.centers[cell] for cell in np.flatnonzero(~self._gaps).tolist())
         for text, place in zip(self._texts, places, strict=False):
@@ -339,12 +355,12 @@ def _frame(axes: Axes, shape: Pair) -> Line2D:
     return line
 
 
-def _cells_path(cells: NDArray[np.intp], *, has_holes: bool) -> Path:
-    """Return the outlines of cells, without their middles if numbers stand there."""
+def _cells_path(cells: NDArray[np.intp], sides: Sequence[float]) -> Path:
+    """Return squares of these sides in each cell; every second one is a hole in the one before."""
     if not len(cells):
         return Path(np.zeros((1, 2)))
-    square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
-    rings = [0.5 * square] + [_CLEAR * square[::-1]] * has_holes
+    square = 0.5 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
+    rings = [side * square[:: (1, -1)[number % 2]] for number, side in enumerate(sides)]
     codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
     corners = [ring + np.array((column, row)) for row, column in cells.tolist() for ring in rings]
     return Path(np.concatenate(corners), codes * len(corners))

@@ -280,3 +280,16 @@ def test_help_has_examples(animate):
 def test_a_gif_of_one_frame(animate):
     names_of(animate("-k", "3", "toy.csv", "--from", "1,1", "--to", "1,1", "-o", "a.gif"))
     assert len(frames_in("a.gif")[0]) == 1
+
+
+@pytest.mark.slow
+def test_missing_pixels_are_left_out(convcli, here):
+    (here / "holes.txt").write_text("1 2 -9\n3 4 5\n6 -9 8\n")
+    words = ("animate", "-k", "blur", "holes.txt", "--to", "0,0", "-o", "out/")
+    assert convcli(*words, "--nodata", "-9").code == 0
+    with_holes = (here / "out" / "frame-0001.png").read_bytes()
+    assert convcli(*words, "--overwrite").code == 0
+    assert (here / "out" / "frame-0001.png").read_bytes() != with_holes
+    ran = convcli("animate", "--layer", "relu", "holes.txt", "--nodata", "-9", "-o", "out.gif")
+    said = "Error: --layer animates values of all pixels; leave out --nodata\n"
+    assert (ran.code, ran.err) == (2, said)

@@ -43,7 +43,7 @@ def scene_title(window: SlidingWindow, title: str) -> str:
 def fitting_digits(window: SlidingWindow, positions: Sequence[Pair]) -> int:
     """Return the decimals that show the numbers of a filtering: three digits, or all if fewer."""
     rows, columns = np.array(positions).T
-    pixels = window.image.pixels.ravel()
+    pixels = window.drawn.pixels.ravel()
     arrays = [pixels[:: max(1, pixels.size // _SAMPLES)]]
     arrays += [kernel.matrix for kernel in window.filter.kernels]
     arrays += [reliable_values(window.values[rows, columns], window.decimals)]

@@ -190,7 +190,7 @@ class LayerWindow:
         sampled = positions[:: max(1, len(positions) // _SAMPLED)]
 
         def strength(part: ChannelSum) -> float:
-            windows = (padded.window(self.geometries[part.kernel], at, part.channel)[0]
+            windows = (padded.window(self.geometries[part.kernel], at, part.channel).values
                        for at in sampled)  # fmt: skip
             totals = (float(products_of(values, part.weights).sum()) for values in windows)
             return sum(abs(total) for total in totals if math.isfinite(total))

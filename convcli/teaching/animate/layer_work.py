@@ -173,7 +173,7 @@ class WindowWork:
     def _values(self, at: Pair) -> NDArray[Any]:
         """Return the numbers of a window; of a pool over the channels in one row."""
         geometry = self._window.stage.plan.geometry
-        windows = [self._padded.window(geometry, at, channel)[0] for channel in self._channels]
+        windows = [self._padded.window(geometry, at, channel).values for channel in self._channels]
         return windows[0] if len(windows) == 1 else np.concatenate(windows, axis=1)
 
     def _move_grid(self, grid: MovingGrid, number: int) -> None:
@@ -182,8 +182,8 @@ class WindowWork:
         texts = cell_texts(values, figure_options().digits)
         outside = None
         if not self._is_over_channels:
-            _, outside = self._padded.window(geometry, at)
-            nothing, _ = self._nothing.window(geometry, at)
+            outside = self._padded.window(geometry, at).padding
+            nothing = self._nothing.window(geometry, at).values
             texts = np.where(nothing.ravel(), "", texts).tolist()
         grid.move(values, texts, outside)
 

@@ -29,7 +29,7 @@ from convcli.plotting.signal_plot import (
     signal_samples,
     widest_geometry,
 )
-from convcli.plotting.style import figure_options, style_context, theme
+from convcli.plotting.style import NAN_COLOR, figure_options, style_context, theme
 from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
@@ -50,8 +50,9 @@ from convcli.geometry import Pair
 from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.moving import DrawnParts, MovingText
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
+from convcli.teaching.animate.padded_input import SeenWindow
 from convcli.teaching.animate.sliding import SlidingWindow
-from convcli.teaching.animate.sums import ChannelSum, products_of, sums_of
+from convcli.teaching.animate.sums import ChannelSum, products_in, sums_of
 from convcli.teaching.explain.signal_figure import (
     BAR_SHARE,
     KERNEL_COLOR,
@@ -159,7 +160,7 @@ class SignalScene(BlitCanvas):
                 self._draw_input,
                 "input",
                 self._input,
-                padded_text(self._window.image.pixels, self._padding),
+                padded_text(self._window.drawn.pixels, self._padding),
             ),
             [self._sum_part(each) for each in sums],
             self._row(
@@ -187,7 +188,7 @@ class SignalScene(BlitCanvas):
     def _draw_input(self, axes: Axes) -> None:
         """Draw the padded signal, and what marks the windows on it."""
         samples = draw_padded(
-            axes, self._window.image.pixels, self._padding,
+            axes, self._window.drawn.pixels, self._padding,
             inches=axes_inches(axes), scale=self._input, limits=self._limits,
         )  # fmt: skip
         for part in {each.kernel: each for each in self._sums}.values():
@@ -210,7 +211,9 @@ class SignalScene(BlitCanvas):
         flipped = ", flipped" * (self._window.filter.conv.operation == "convolve")
         channel = f", {part.name}" * bool(part.name)
         title = f"{short_name(kernel.name)}{flipped}{channel}"
-        make = self._row(partial(self._draw_sum, part=part), title, self._input)
+        is_filled = part.takes_anchor and self._padded.missing is not None
+        caption = f"{NAN_COLOR}: missing, as the anchor" * is_filled
+        make = self._row(partial(self._draw_sum, part=part), title, self._input, caption)
         room = text_width("-0.000", theme().text) + theme().line + 0.12
         return lambda scale: make(scale)._replace(right=room)
 
@@ -223,12 +226,13 @@ class SignalScene(BlitCanvas):
             Path(np.zeros((1, 2))), color=WINDOW_COLOR, alpha=0.55, linewidth=0, zorder=1
         )
         axes.add_patch(products)
-        samples = padded_samples(signal_samples(self._window.image.pixels), self._padding)
+        samples = padded_samples(signal_samples(self._window.drawn.pixels), self._padding)
         heights = samples[:, part.channel if samples.shape[1] > 1 else 0]
         x = self._x(np.arange(len(heights)) - self._padding.before)
         color = CHANNEL_COLORS[part.channel] if samples.shape[1] > 1 else "tab:blue"
         line = "o" if len(x) <= MAX_STEMS else "-"
         axes.plot(x, heights, line, color=color, markersize=3.5, linewidth=1.0, alpha=0.8)
+        [filled] = axes.plot([], [], "s", color=NAN_COLOR, markersize=5)
         right = axes.twinx()
         style: dict[str, Any] = {"linewidth": 2.0}
         if is_short:
@@ -246,6 +250,9 @@ class SignalScene(BlitCanvas):
 
         def move(number: int) -> None:
             x, shown = self._x(self._places(part, number)), self._products(part, number)
+            seen = self._seen(part, number)
+            at = seen.filled.ravel()
+            filled.set_data(x[at], seen.values.ravel()[at])
             products.set_path(_bars(x, shown, half) if is_short else _area(x, shown))
             dots.set_data(x, weights)
             if is_short:
@@ -253,7 +260,7 @@ class SignalScene(BlitCanvas):
                 ends = np.stack([np.zeros(len(x)), weights, gap], axis=1)
                 stems.set_data(np.repeat(x, 3), ends.ravel())
 
-        self._add(move, products, dots, stems)
+        self._add(move, products, filled, dots, stems)
 
     def _draw_result(self, axes: Axes) -> None:
         """Draw the whole result, what covers values that are not computed yet, and a mark."""
@@ -313,10 +320,13 @@ class SignalScene(BlitCanvas):
         start, step = self._input.numbers
         return np.asarray(float(start) + float(step) * places)
 
+    def _seen(self, part: ChannelSum, number: int) -> SeenWindow:
+        """Return what lies under the window of a sum."""
+        geometry, at = self._window.plans[part.kernel].geometry, self._positions[number]
+        return self._padded.window(geometry, at, part.channel, takes_anchor=part.takes_anchor)
+
     def _products(self, part: ChannelSum, number: int) -> NDArray[np.float64]:
-        geometry = self._window.plans[part.kernel].geometry
-        values, _ = self._padded.window(geometry, self._positions[number], part.channel)
-        products = products_of(values, part.weights).astype(np.float64).ravel()
+        products = products_in(self._seen(part, number), part.weights).astype(np.float64).ravel()
         return np.where(np.isfinite(products), products, 0.0)
 
 

@@ -21,6 +21,7 @@ from convcli.filtering import (
     filter_image,
     measure,
     plan_kernel,
+    with_holes,
 )
 from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.images.channels import channel_names
@@ -50,6 +51,7 @@ class SlidingWindow:
         extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
             other ranges.
         ends: the values that became pixel 0 and white; None where values are pixels.
+        missing: which pixels of the image are missing, (H, W) or (H, W, C); None if none is.
     """
 
     image: ImageData
@@ -62,6 +64,7 @@ class SlidingWindow:
     max_value: int | None
     extremes: tuple[float, float] | None
     ends: tuple[Number, Number] | None = None
+    missing: NDArray[np.bool] | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -88,13 +91,19 @@ class SlidingWindow:
 
     def padded(self) -> PaddedInput:
         """Return the image with its widest padding."""
-        plan = self.plans[0]
-        return PaddedInput.of(self.image.pixels, self.pads, plan.border, plan.fill)
+        plan, pixels = self.plans[0], self.drawn.pixels
+        return PaddedInput.of(pixels, self.pads, plan.border, plan.fill, self.missing)
+
+    @property
+    def drawn(self) -> ImageData:
+        """The image as figures draw it."""
+        return with_holes(self.image, self.filter)
 
     def explain(self, at: Pair) -> Explanation:
         """Explain one value, number by number."""
         maps = [values[at] for values in self.maps]
-        probed = Probed(list(self.plans), maps, self.values[at], self.values.dtype)
+        plans, values = list(self.plans), self.values[at]
+        probed = Probed(plans, maps, values, self.values.dtype, self.missing)
         return explain_probed(self.image, self.filter, at, probed, extremes=self.extremes)
 
 
@@ -130,10 +139,16 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     maps = [values]
     if combine is not None:
         maps = [filtered(raw._replace(kernels=(kernel,), combine=None), None) for kernel in kernels]
+    missing, valid = None, image
+    if image_filter.missing is not None and values.missing:
+        from convcli.core.missing import without
+
+        missing = image_filter.missing.of(image.pixels)
+        valid = image._replace(pixels=without(image.pixels, missing))
     return SlidingWindow(
         image=image,
         filter=image_filter,
-        plans=tuple(plan_kernel(image, image_filter, kernel) for kernel in kernels),
+        plans=tuple(plan_kernel(valid, image_filter, kernel) for kernel in kernels),
         maps=tuple(with_channels(kernel_map.image.pixels) for kernel_map in maps),
         values=with_channels(values.image.pixels),
         pixels=with_channels(pixels.image.reliable_pixels),
@@ -141,6 +156,7 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
         max_value=None if depth is None else image.max_value,
         extremes=extremes,
         ends=pixels.stats.ends,
+        missing=missing,
     )
 
 

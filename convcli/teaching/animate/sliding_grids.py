@@ -21,11 +21,13 @@ from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes, wides
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_title, symmetric_limit
 from convcli.plotting.labels import cell_texts
 from convcli.plotting.moving import DrawnParts, MovingGrid
-from convcli.teaching.animate.padded_input import PaddedInput
+from convcli.teaching.animate.padded_input import PaddedInput, SeenWindow
 from convcli.teaching.animate.sliding_scene import Mover, shortened
-from convcli.teaching.animate.sums import ChannelSum, products_of
+from convcli.teaching.animate.sums import ChannelSum, products_in, products_of
 from convcli.teaching.explain.computation import Computation, Grid
 from convcli.teaching.explain.grid_figure import (
+    FILLED_NOTE,
+    MISSING_NOTE,
     GridPicture,
     Kind,
     Places,
@@ -64,9 +66,10 @@ class SlidingSums(NamedTuple):
     ends: tuple[float, float]
     max_value: int | None
 
-    def window(self, part: ChannelSum, at: Pair) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the values under the window of a sum, and which of them are padding."""
-        return self.padded.window(self.geometries[part.kernel], at, part.channel)
+    def window(self, part: ChannelSum, at: Pair) -> SeenWindow:
+        """Return what lies under the window of a sum."""
+        geometry, takes_anchor = self.geometries[part.kernel], part.takes_anchor
+        return self.padded.window(geometry, at, part.channel, takes_anchor=takes_anchor)
 
 
 class SlidingGrids:
@@ -171,15 +174,16 @@ class SlidingGrids:
     ) -> PartOf:
         """Return grids of one sum as they are at the first position."""
         part = self._of.sums[number]
-        values, _ = self._of.window(part, self._positions[0])
+        seen = self._of.window(part, self._positions[0])
         arrays: dict[Kind, NDArray[Any]] = {
-            "window": values,
+            "window": seen.values,
             "kernel": part.weights,
-            "products": products_of(values, part.weights),
+            "products": products_in(seen, part.weights),
         }
         places = self._places(part)
         shown = [GridPicture(kind, kind, _as_grid(arrays[kind])) for kind in kinds]
-        caption = "\n".join(filter(None, [caption, places.caption * ("kernel" in kinds)]))
+        notes = [caption, places.caption * ("kernel" in kinds), *self._notes(part, kinds)]
+        caption = "\n".join(filter(None, notes))
         make = grids_part(
             shown,
             scales,
@@ -191,6 +195,12 @@ class SlidingGrids:
             most=most_of_a_grid(),
         )
         return self._parts.keep(" ".join([f"grids {number}", *kinds]), make)
+
+    def _notes(self, part: ChannelSum, kinds: tuple[Kind, ...]) -> list[str]:
+        """Return what marks missing values in the window of a sum."""
+        if "window" not in kinds or self._of.padded.missing is None:
+            return []
+        return [MISSING_NOTE, *[FILLED_NOTE] * part.takes_anchor]
 
     def _with_sum(self, number: int, make: PartOf) -> PartOf:
         name = f"sum {number}"
@@ -240,11 +250,14 @@ class SlidingGrids:
         return grids
 
     def _move_grid(self, grid: MovingGrid, part: ChannelSum, kind: str, number: int) -> None:
-        values, outside = self._of.window(part, self._positions[number])
-        shown = values if kind == "window" else products_of(values, part.weights)
-        is_small = max(values.shape) <= MAX_TICKED
+        seen, is_window = self._of.window(part, self._positions[number]), kind == "window"
+        shown = seen.values if is_window else products_in(seen, part.weights)
+        is_small = max(shown.shape) <= MAX_TICKED
         texts = cell_texts(shown, figure_options().digits) if is_small else []
-        grid.move(shown, texts, outside if kind == "window" else None)
+        if is_window:
+            grid.move(shown, texts, seen.padding, seen.filled)
+        else:
+            grid.move(shown, texts)
 
 
 def grid_side(count: int) -> float:

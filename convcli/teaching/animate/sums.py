@@ -9,19 +9,23 @@ from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.images.channels import channel_names
+from convcli.teaching.animate.padded_input import SeenWindow
 from convcli.teaching.animate.sliding import SlidingWindow
+from convcli.teaching.explain.missing_window import needs_anchor
 
 
 class ChannelSum(NamedTuple):
     """A sum over one channel: the kernel by its number, the channel, its name, and the weights.
 
-    The weights are those of the kernel as it is applied.
+    The weights are those of the kernel as it is applied. ``takes_anchor`` tells whether missing
+    pixels take the value at the anchor.
     """
 
     kernel: int
     channel: int
     name: str
     weights: NDArray[Any]
+    takes_anchor: bool = False
 
 
 def sums_of(window: SlidingWindow) -> list[ChannelSum]:
@@ -35,9 +39,20 @@ def sums_of(window: SlidingWindow) -> list[ChannelSum]:
     if applied[0].ndim == 2:
         pairs.sort(key=lambda pair: pair[::-1])
     return [
-        ChannelSum(k, c, names[c], applied[k] if applied[k].ndim == 2 else applied[k][c])
+        ChannelSum(
+            k,
+            c,
+            names[c],
+            applied[k] if applied[k].ndim == 2 else applied[k][c],
+            needs_anchor(applied[k]),
+        )
         for k, c in pairs
     ]
+
+
+def products_in(seen: SeenWindow, weights: NDArray[Any]) -> NDArray[Any]:
+    """Return the products of a window; those of values that are left out are 0."""
+    return np.where(seen.left_out, 0, products_of(seen.values, weights))
 
 
 def products_of(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:

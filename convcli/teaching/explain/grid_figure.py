@@ -46,6 +46,8 @@ from convcli.teaching.explain.computation import Computation, Grid, Response, Su
 
 Kind = Literal["window", "kernel", "products"]
 
+MISSING_NOTE, FILLED_NOTE = f"{NAN_COLOR}: missing", f"{NAN_COLOR} outlines: missing, as the anchor"
+
 _CELL, _CELL_OF_SEVERAL = 5.0, 3.6  # sides of cells with numbers, in sizes of the smallest text
 _LONGEST = 2.6  # inches; of a grid without numbers
 _LARGE_DIGITS = 4  # of the largest number on a slide
@@ -127,8 +129,8 @@ class Places(NamedTuple):
                 note += ", a copy of (n)"
             notes.append(note)
         left_out, filled = np.array(part.left_out), np.array(part.filled)
-        notes += [f"{NAN_COLOR}: missing"] * bool(left_out.any())
-        notes += [f"{NAN_COLOR} outlines: missing, as the anchor"] * bool(filled.any())
+        notes += [MISSING_NOTE] * bool(left_out.any())
+        notes += [FILLED_NOTE] * bool(filled.any())
         notes += [lack] * bool(lack)
         return cls(rows, columns, padding, steps, "\n".join(notes), filled)
 

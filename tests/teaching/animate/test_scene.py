@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from convcli.choices import THEMES
+from convcli.core.missing import Missing
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter
@@ -40,6 +41,9 @@ EMPTY_COLOR = theme().empty
 
 
 def slide_over_image(pixels, kernel="outline", *conv, **more):
+    if isinstance(pixels, np.ma.MaskedArray):
+        more["missing"] = Missing(mask=np.ma.getmaskarray(pixels))
+        pixels = pixels.data
     depth = {"uint8": 8, "uint16": 16}.get(pixels.dtype.name)
     if isinstance(kernel, str):
         group = read_spec(kernel)
@@ -102,6 +106,8 @@ WINDOWS = {
     "strip": (GRAY[:4], "outline"),
     "one": (np.array([[5]]), "3"),
     "nan": (np.array([[np.nan, 1e9, 3], [0, -1, np.inf], [2, 3, 4]]), "-1 0 1"),
+    "missing": (np.ma.array(TOY, mask=TOY[::-1].T == 10), "prewitt-x"),
+    "missing-row": (np.ma.masked_equal(SIGNAL, 5), "-1 2 1"),
     "row-2-d": (SIGNAL, "outline"),
     "long-name": (TOY, Kernel([[1, 0], [0, -1]], name=LONG[:200])),
     "row": (SIGNAL, "1 2 1"),
@@ -319,7 +325,7 @@ def test_products_are_written_out_only_where_they_give_the_sum(digits, written):
         assert total == pytest.approx(window.values[7, 9, 0], abs=0.0005)
 
 
-@pytest.mark.parametrize("name", ["3x3", "holes", "rgb", "strip"])
+@pytest.mark.parametrize("name", ["3x3", "holes", "rgb", "strip", "missing"])
 @pytest.mark.parametrize("theme_name", ["dark", "screen"])
 def test_frames_look_like_the_pages_that_matplotlib_draws(name, theme_name):
     scene = scene_of(name, (1, 2), theme=theme_name)

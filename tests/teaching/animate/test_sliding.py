@@ -2,18 +2,21 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.ndimage import correlate
 
-from convcli.errors import KernelError, UsageError
+from convcli.core.missing import Missing
+from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits
+from convcli.teaching.animate.scene import animate_window
 from convcli.teaching.animate.sliding import choose_positions, slide_over
+from convcli.teaching.animate.sums import products_in, sums_of
 
 RNG = np.random.default_rng(4)
 GRAY = ImageData(RNG.integers(0, 256, (6, 7), np.uint8), 8)
@@ -172,3 +175,52 @@ def test_captions_have_no_digits_of_rounding():
     window = slide_over(tenths, Filter("k", (Kernel([[0.1, 0.2, 0.7]]),)))
     assert lines_at(window, (0, 2), most=1) == ["row 0, column 2: value 4.84"]
     assert not [line for line in lines_at(window, (0, 2)) if "99" in line or "00" in line]
+
+
+@given(data=st.data())
+def test_windows_with_missing_pixels_are_those_of_explain(data):
+    shape = data.draw(st.sampled_from([(4, 5), (4, 5, 3), (1, 7)]))
+    seed = data.draw(st.integers(0, 99))
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, shape, np.uint8)
+    mask = rng.random(shape[: data.draw(st.integers(2, len(shape)))]) < 0.4
+    name = data.draw(st.sampled_from(["sobel-x", "blur", "1 2; 3 4", "-1 0 2 1", "sobel"]))
+    border = data.draw(st.sampled_from(["edge", "zero", "wrap", "reflect"]))
+    conv = ConvOptions(
+        data.draw(st.sampled_from(["correlate", "convolve"])),
+        data.draw(st.sampled_from(["same", "full", 1])),
+        border,
+        dilation=data.draw(st.sampled_from([1, 2])),
+        anchor=data.draw(st.sampled_from(["before", "after", (0, 0)])),
+    )
+    missing = Missing(mask=mask, min_valid=data.draw(st.sampled_from([0, 0.5])))
+    try:
+        slide = slide_over(ImageData(pixels, 8), filter_of(name, conv, missing=missing))
+    except GeometryError:
+        assume(False)
+    padded = slide.padded()
+    places = [*np.ndindex(slide.output_shape)]
+    for at in (places[0], data.draw(st.sampled_from(places))):
+        explanation = slide.explain(at)
+        parts = [part for output in explanation.outputs
+                 for response in output.responses for part in response.sums]  # fmt: skip
+        for part, own in zip(parts, sums_of(slide), strict=True):
+            geometry = slide.plans[own.kernel].geometry
+            seen = padded.window(geometry, at, own.channel, takes_anchor=own.takes_anchor)
+            assert np.array_equal(seen.values, part.window, equal_nan=True)
+            assert np.array_equal(seen.left_out, part.left_out)
+            assert np.array_equal(seen.filled, part.filled)
+            assert np.array_equal(products_in(seen, own.weights), part.products)
+
+
+@pytest.mark.slow
+def test_missing_numbers_are_drawn_as_nan():
+    numbers = ImageData(np.array([[1, 2, -9], [3, 4, 5]]), None)
+    slide = slide_over(numbers, filter_of("1 2 1", missing=Missing(nodata=-9)))
+    assert np.array_equal(slide.padded().pixels[0], [1, 1, 2, np.nan, np.nan], equal_nan=True)
+    assert slide.values[0, 2, 0] == 4 * 2
+    [frame] = animate_window(slide, [(0, 2)])
+    without = slide_over(numbers, filter_of("1 2 1"))
+    [other] = animate_window(without, [(0, 2)])
+    magenta = [(each == (255, 0, 255)).all(axis=2).mean() for each in (frame, other)]
+    assert magenta[0] > 0.02 > magenta[1] == 0
