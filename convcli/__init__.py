@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from convcli.api import convolve as convolve
     from convcli.api import cross_correlate as cross_correlate
     from convcli.api import explain as explain
+    from convcli.api import explain_gradient as explain_gradient
     from convcli.api import explore as explore
     from convcli.api import get_filter as get_filter
     from convcli.api import get_kernel as get_kernel
@@ -38,14 +39,18 @@ if TYPE_CHECKING:
     from convcli.teaching.chain.summary import ChainSummary as ChainSummary
     from convcli.teaching.explain.chain_explanation import ChainExplanation as ChainExplanation
     from convcli.teaching.explain.explanation import Explanation as Explanation
+    from convcli.teaching.explain.gradient_explanation import (
+        GradientExplanation as GradientExplanation,
+    )
     from convcli.teaching.explore.array_page import ExplorePage as ExplorePage
     from convcli.teaching.learn.result import LearnResult as LearnResult
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "convcli.api": "animate convolve cross_correlate explain explore get_filter get_kernel "
-    "learn_kernel list_kernels output_size pad plan plot pool read_image receptive_field",
+    "convcli.api": "animate convolve cross_correlate explain explain_gradient explore get_filter "
+    "get_kernel learn_kernel list_kernels output_size pad plan plot pool read_image "
+    "receptive_field",
     "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
     "convcli.geometry": "ReceptiveField",
@@ -55,6 +60,7 @@ _HOMES = {
     "convcli.teaching.chain.summary": "ChainSummary",
     "convcli.teaching.explain.chain_explanation": "ChainExplanation",
     "convcli.teaching.explain.explanation": "Explanation",
+    "convcli.teaching.explain.gradient_explanation": "GradientExplanation",
     "convcli.teaching.explore.array_page": "ExplorePage",
     "convcli.teaching.learn.result": "LearnResult",
 }

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from convcli.kernels.spec import KernelSet
     from convcli.plotting.save import NotebookFigure
     from convcli.teaching.explain.explanation import Explanation
+    from convcli.teaching.explain.gradient_explanation import GradientExplanation
     from convcli.teaching.explore.array_page import ExplorePage
     from convcli.teaching.learn.result import LearnResult
 
@@ -631,6 +632,87 @@ def explain(
     with in_arguments():
         given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
         return explain_image(given.image, given.filter, given.place(at), activation)
+
+
+@_documented
+def explain_gradient(
+    image: Image,
+    kernel: KernelLike,
+    *,
+    target: Image | None = None,
+    at: IntOrPair | None = None,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    activation: ActivationName = "none",
+) -> GradientExplanation:
+    """Explain the gradients of a loss of one convolution, as ``loss.backward()`` computes them.
+
+    With ``y`` the feature map and ``g = dL/dy / divisor``, dL/dw is the cross-correlation of the
+    padded image with g, and dL/dx the full convolution of g with the kernel; padding that copies a
+    pixel adds to the gradient of this pixel (Goodfellow, Bengio and Courville, *Deep Learning*,
+    2016, section 9.5).
+
+    Args:
+        image: (H, W) or (H, W, C), or a signal (W,), as for :func:`explain`; finite numbers.
+        kernel: weights (kh, kw), (C, kh, kw), or a bank (N, C, kh, kw); a Kernel; a SPEC such as
+            ``sobel-x``; or a list of these of one shape, which is a bank. No family that combines
+            its maps.
+        target: what the output ought to be, in its shape: the loss is the mean of
+            ``(output - target)**2``. None for the sum of the output.
+        at: (row, column) of the forward value that is worked out; None for the middle of the map.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        {conv}
+        divisor, bias, activation: as for :func:`explain`.
+
+    Returns:
+        A :class:`GradientExplanation`, in float64. Its ``output`` is (H', W'), or (H', W', M) for
+        several filters or channels; ``loss`` is a float; ``grad_input``, ``grad_weights`` and
+        ``grad_output`` have the shapes of what they belong to; ``grad_bias`` is (N,). ``print``
+        shows how one number of each is summed.
+
+    Raises:
+        GeometryError: the position is outside the feature map, or no window fits.
+        KernelError: the kernel does not exist, or cannot be applied to this image.
+        UsageError: the kernels' maps are combined, the target has another shape, or another
+            argument is wrong.
+
+    >>> explained = explain_gradient([[1, 2, 4]], [[1, -1]], padding="valid", target=[[0, 0]])
+    >>> explained.output.tolist(), explained.loss, explained.grad_output.tolist()
+    ([[-1.0, -2.0]], 2.5, [[-1.0, -2.0]])
+    >>> explained.grad_weights.tolist(), explained.grad_input.tolist()
+    ([[-5.0, -10.0]], [[-1.0, -1.0, 2.0]])
+    """
+    import numpy as np
+
+    from convcli.arguments import check_word, fill_value, given_filter, in_arguments
+    from convcli.images.given import as_image
+    from convcli.kernels.given import as_filters, as_kernels
+    from convcli.kernels.kernel import Kernel
+    from convcli.teaching.explain.gradient_arithmetic import explain_gradient as explain_filters
+
+    check_word(activation, "activation")
+    conv = ConvOptions(
+        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
+    )
+    filters = as_filters(kernel)
+    is_array = isinstance(kernel, Kernel) or as_kernels(kernel) is None
+    is_bank = is_array and np.ndim(cast("Any", kernel)) == 4
+    with in_arguments():
+        given = given_filter(image, filters, conv, divisor, bias, None, "raw")
+        wanted = None if target is None else as_image(target, "target")
+        if wanted is not None and given.is_signal:
+            wanted = wanted[None]
+        place = given.place(at)
+        return explain_filters(
+            given.image, given.filter, place, wanted, activation, is_bank=is_bank
+        )
 
 
 @_documented

@@ -29,6 +29,7 @@ from convcli import (
     convolve,
     cross_correlate,
     explain,
+    explain_gradient,
     explore,
     get_filter,
     get_kernel,
@@ -777,6 +778,15 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "plot of an explanation": (EXPLAINED.plot, LOOK),
+    "explain_gradient": (
+        explain_gradient,
+        {
+            "image": GRAY[:3, :4], "kernel": [[1, 2]], "at": None, "operation": "correlate",
+            **CONV, "anchor": "before", "divisor": 1, "bias": 0, "activation": "relu",
+            "target": None,
+        },
+    ),
+    "plot of gradients": (explain_gradient(GRAY[:3, :3], [[1]]).plot, LOOK),
     "plot of a chain": (
         Chain("relu").plot,
         {
@@ -822,7 +832,16 @@ def suppress_and_keep(messages):
 
 SLOWER = {
     *(name for name in FUNCTIONS if name.startswith(("plot", "animate"))),
-    *("convolve", "signals", "bank", "explain", "explore", "learn_kernel", "plan"),
+    *(
+        "convolve",
+        "signals",
+        "bank",
+        "explain",
+        "explain_gradient",
+        "explore",
+        "learn_kernel",
+        "plan",
+    ),
 }
 
 

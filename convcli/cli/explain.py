@@ -11,6 +11,7 @@ import click
 from convcli.choices import ACTIVATION_NAMES
 from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one, write_figure
+from convcli.cli.gradient_args import GradientArgs, gradient_options
 from convcli.cli.kernel_args import (
     KernelArgs,
     check_stdin,
@@ -38,7 +39,7 @@ from convcli.cli.options import (
     read_one_options,
     value_option,
 )
-from convcli.cli.types import POSITION, InputType, WordType
+from convcli.cli.types import InputType, WordType
 from convcli.errors import prefix_errors
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
@@ -46,10 +47,13 @@ from convcli.images.formats import SPREADSHEET
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
+    from convcli.filtering import Filter
     from convcli.plotting.save import NotebookFigure
     from convcli.plotting.spreadsheet import Spreadsheet
     from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.text_table import Paint
+
+Form = Literal["text", "json", "figure"]
 
 _FIGURE = "-o FILE.png"  # how the user gets a figure
 STYLES: dict[str, dict[str, Any]] = {
@@ -63,14 +67,12 @@ STYLES: dict[str, dict[str, Any]] = {
 @click.command(
     cls=Command,
     examples="""
-    convcli explain -k outline --at 10,20 photo.png
-    convcli explain -k gaussian:5 --at 10,20 photo.png -o explained.png
+    convcli explain -k outline --at 10,20 photo.png -o explained.png
     convcli explain --layer "conv -k blur" --layer "maxpool 2" --at 9,9 photo.png
+    convcli explain --gradient -k outline --target wanted.csv small.csv
     """,
 )
-@value_option(
-    "--at", type=POSITION, required=True, help="Row and column in the feature map, counted from 0."
-)
+@gradient_options
 @layer_options("Explain")
 @value_option(
     "--activation",
@@ -98,7 +100,7 @@ STYLES: dict[str, dict[str, Any]] = {
 def explain(
     source: str | None,
     matrix: str | None,
-    at: Pair,
+    gradient_args: GradientArgs,
     layer_args: LayerArgs,
     kernel_args: KernelArgs,
     number: int | None,
@@ -123,6 +125,10 @@ def explain(
 
     With --layer, explains a value of the last of these layers, and then of each layer before it
     the value that counts most, down to the pixels of INPUT that the value depends on.
+
+    With --gradient, explains what training computes: a loss L of the map y, its gradients dL/dw by
+    the weights, dL/dx by INPUT and dL/db by the bias, and the sum that makes one number of each.
+    L is the sum of y, or with --target the mean of (y - FILE)**2. A bank is one convolution.
     """
     from convcli.batch.memory import memory_check
     from convcli.filtering import filter_bytes
@@ -135,28 +141,36 @@ def explain(
     file = None if is_spreadsheet else output
     is_drawn = show or file is not None
     check_figure_options(figure, is_drawn=is_drawn, advice=_FIGURE, show=show)
-    if layer_args.texts:
+    if gradient_args.gradient or layer_args.texts:
         if is_spreadsheet:
+            option = "--gradient" if gradient_args.gradient else "--layer"
             raise click.UsageError(
-                f"{output}: a spreadsheet shows one kernel; with --layer, -o draws a figure, a "
+                f"{output}: a spreadsheet shows one kernel; with {option}, -o draws a figure, a "
                 ".png for example"
             )
-        check_layers_alone("explains")
         check_outputs(None, output, overwrite=overwrite)
-        drawn = _explain_layers(
-            source,
-            matrix,
-            layer_args,
-            at,
-            reading,
-            figure._replace(digits=digits),
-            max_memory,
-            density=kernel_args.density,
-            form="json" if json else "figure" if is_drawn else "text",
-        )
+        form: Form = "json" if json else "figure" if is_drawn else "text"
+        options = figure._replace(digits=digits)
+        if gradient_args.gradient:
+            gradient_args.check(layer_args)
+            layer_args.check(kernel_args.kernel)
+            check_stdin(kernel_args.kernel, source, gradient_args.target or "")
+            kernel_args, reading = kernel_args.sampled(reading, [source])
+            image_filter = _joined_filter(kernel_args, conv, number)
+            drawn = _explain_gradient(
+                source, matrix, gradient_args, image_filter, activation, reading, options,
+                max_memory, form=form,
+            )  # fmt: skip
+        else:
+            check_layers_alone("explains")
+            drawn = _explain_layers(
+                source, matrix, layer_args, gradient_args.place(), reading, options, max_memory,
+                density=kernel_args.density, form=form,
+            )  # fmt: skip
         if drawn is not None:
             write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
         return
+    at = gradient_args.place()
     layer_args.check(kernel_args.kernel)
     check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
@@ -200,6 +214,57 @@ def _print(explanation: Explanation, source: str, digits: int | None, *, json: b
         click.echo(explanation_text(explanation, _paint(), digits=digits))
 
 
+def _joined_filter(kernel_args: KernelArgs, conv: ConvOptions, number: int | None) -> Filter:
+    """Return the filter of all kernels as one bank, or of the N-th kernel."""
+    filters = kernel_args.filters(conv)
+    if number is not None or len(filters) == 1:
+        return kernel_args.only_filter(conv, number)
+    for image_filter in filters:
+        if image_filter.combine is not None:
+            return image_filter  # which is refused by its name
+    kernels = tuple(kernel for each in filters for kernel in each.kernels)
+    return filters[0]._replace(label=", ".join(kernel_args.kernel), kernels=kernels)
+
+
+def _explain_gradient(
+    source: str,
+    matrix: str | None,
+    args: GradientArgs,
+    image_filter: Filter,
+    activation: str,
+    reading: ReadOptions,
+    figure: FigureOptions,
+    max_memory: int | float,
+    *,
+    form: Form,
+) -> NotebookFigure | None:
+    """Print the gradients of a convolution, or return their figure."""
+    from convcli.batch.memory import memory_check
+    from convcli.teaching.explain.gradient_arithmetic import explain_gradient, gradient_bytes
+    from convcli.teaching.explain.gradient_text import gradient_data, gradient_text
+
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading, check_memory, matrix)
+    target = None
+    if args.target is not None:
+        options = ReadOptions(max_pixels=reading.max_pixels)
+        target = read_one(args.target, options, check_memory)[0].pixels
+    with prefix_errors(name):
+        check_memory(image.pixels.nbytes + gradient_bytes(image, image_filter))
+        gradient = explain_gradient(image, image_filter, args.at, target, activation)
+    if form == "figure":
+        from convcli.teaching.explain.gradient_figure import draw_gradient
+
+        return draw_gradient(gradient, figure)
+    if form == "json":
+        from convcli.cli.report import print_json
+
+        print_json({"input": source} | gradient_data(gradient, figure.digits))
+    else:
+        click.echo(gradient_text(gradient, _paint(), digits=figure.digits))
+    return None
+
+
 def _explain_layers(
     source: str,
     matrix: str | None,
@@ -210,7 +275,7 @@ def _explain_layers(
     max_memory: int | float,
     *,
     density: bool,
-    form: Literal["text", "json", "figure"],
+    form: Form,
 ) -> NotebookFigure | None:
     """Print the explanation of a value of the last of these layers, or return its figure."""
     from convcli.batch.memory import memory_check

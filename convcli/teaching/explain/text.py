@@ -226,22 +226,37 @@ def response_parts(
         yield from wrapped(place.split(" "))
     kernel = "flipped kernel" if explanation.operation == "convolve" else "kernel"
     for part in response.sums:
-        yield ""
-        if part.channel:
-            yield paint("heading", part.channel)
-        if len(part.weights) * len(part.weights[0]) > max_taps:
-            yield from _largest_lines(response, part, product)
-        else:
-            yield _tables(response, part, kernel, product)
-            yield ""
-            yield from sum_lines(part)
+        yield from sum_parts(response, part, paint, max_taps, ("window", kernel, product))
     if len(response.sums) > 1:
         yield ""
     yield from value_lines(response)
 
 
-def _largest_lines(response: Response, part: Sum, heading: str) -> Iterator[str]:
-    """Yield a table of the largest products of a kernel, and the sum of the others."""
+def sum_parts(
+    response: Response, part: Sum, paint: Paint, max_taps: int, headings: tuple[str, str, str]
+) -> Iterator[str | list[TextTable]]:
+    """Yield one sum of a value: its tables, or the largest products, and the addition.
+
+    Args:
+        response: what the sum is part of.
+        part: the sum.
+        paint: as for :func:`explanation_text`.
+        max_taps: of a larger sum, only the largest products are shown.
+        headings: what is multiplied, by what, and the products.
+    """
+    yield ""
+    if part.channel:
+        yield paint("heading", part.channel)
+    if len(part.weights) * len(part.weights[0]) > max_taps:
+        yield from _largest_lines(response, part, headings)
+    else:
+        yield _tables(response, part, headings)
+        yield ""
+        yield from sum_lines(part)
+
+
+def _largest_lines(response: Response, part: Sum, headings: tuple[str, str, str]) -> Iterator[str]:
+    """Yield a table of the largest products of a sum, and the sum of the others."""
     window = window_cells(part.window, response.padding, part.missing)
     grids = window, part.weights, part.products
     numbers = zip(*map(chain.from_iterable, grids), strict=True)
@@ -253,7 +268,8 @@ def _largest_lines(response: Response, part: Sum, heading: str) -> Iterator[str]
     names = ("row", "column")
     if response.x is not None:
         names = ("row", "x") if len(response.rows) == 1 else ("x", "column")
-    rows = [(*names, "window", "kernel", heading)]
+    window_name, kernel, heading = headings
+    rows = [(*names, window_name, kernel.removeprefix("flipped "), heading)]
     for row, column, pixel, weight, term in largest:
         rows.append((row, column, pixel.text, format_number(weight), format_number(term)))
     yield from table_lines(rows)
@@ -278,7 +294,7 @@ def place_labels(
     return (row_names, names) if on_columns else (names, column_names)
 
 
-def _tables(response: Response, part: Sum, kernel: str, product: str) -> list[TextTable]:
+def _tables(response: Response, part: Sum, headings: tuple[str, str, str]) -> list[TextTable]:
     """Return window, kernel and products; padding is in brackets."""
     window = window_cells(part.window, response.padding, part.missing)
     weights = [[Cell(format_number(value)) for value in row] for row in part.weights]
@@ -288,9 +304,8 @@ def _tables(response: Response, part: Sum, kernel: str, product: str) -> list[Te
     ]
     rows, columns = place_labels(response.rows, response.columns, response.x)
     return [
-        TextTable("window", window, columns, rows),
-        TextTable(kernel, weights, columns, rows),
-        TextTable(product, products, columns, rows),
+        TextTable(heading, cells, columns, rows)
+        for heading, cells in zip(headings, (window, weights, products), strict=True)
     ]
 
 

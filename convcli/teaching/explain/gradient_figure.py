@@ -1,0 +1,228 @@
+"""The gradients of a convolution as a figure: the forward pass, and below it the backward pass."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.kernels.matrix_text import short_name
+from convcli.plotting.axes import MAX_TICKED, NUMBER_LINE, NUMBER_SHARE, widest_text
+from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
+from convcli.plotting.image_panel import (
+    ImagePanel,
+    boxed_image,
+    common_range,
+    value_bar,
+)
+from convcli.plotting.labels import cell_texts, format_short, option_facts
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, Part, Rows, compose
+from convcli.plotting.style import Box, figure_options, fit_box, style_context, theme
+
+# isort: split
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.figure_options import FigureOptions
+from convcli.geometry import size_text
+from convcli.plotting.save import NotebookFigure
+from convcli.teaching.explain.gradient_computation import Floats, GradientComputation
+from convcli.teaching.explain.gradient_text import slope_name
+
+_MOST_PLANES = 8  # channels of a kernel
+# Inches of a page's width: beside all images, and for the ticks and the bar of each.
+_MARGIN, _BETWEEN = 1.0, 0.9
+_KERNEL = 0.8  # the longer side of a kernel, as a share of that of an image
+_NARROW = 10.0  # width of a page with short captions, and without the error
+
+
+class _Shown(NamedTuple):
+    """Numbers of the forward or of the backward pass, as a title, an image and a caption."""
+
+    title: str
+    panel: ImagePanel
+    caption: str
+
+
+def draw_gradient(
+    gradient: GradientComputation, options: FigureOptions | None = None
+) -> NotebookFigure:
+    """Draw input, kernel and feature map, and below each of them the gradient of L by it.
+
+    A target has the error below it. Of several channels, maps or filters the first is drawn, except
+    of an input in color; a kernel has at most 8 channels.
+
+    Returns:
+        A figure that pyplot does not manage.
+
+    >>> from convcli import explain_gradient
+    >>> figure = draw_gradient(explain_gradient([[1, 2, 4]], [[1, -1]], padding="valid"))
+    >>> [[text.get_text() for text in axes.texts] for axes in figure.axes[:6:3]]
+    [['1', '2', '4'], ['1', '0', '-1']]
+    """
+    with style_context(options or FigureOptions()):
+        facts = [_loss_text(gradient)]
+        if not _is_small() and theme().signed == "RdBu_r" and figure_options().cmap is None:
+            facts.append("gradients: red where L grows with the number, blue where it falls")
+        if len(gradient.maps) > 1:
+            facts.append(f"drawn: {gradient.maps[0]}, the first of {len(gradient.maps)} maps")
+        facts += option_facts(gradient.conv)
+        title = f"gradients of L: {short_name(gradient.kernel)}"
+        left_out = ["target and error"] if gradient.target is not None and _is_small() else []
+        plans = [
+            PagePlan(partial(_rows, gradient, numbers=True), left_out),
+            PagePlan(partial(_rows, gradient, numbers=False), [*left_out, NO_ROOM_FOR_NUMBERS]),
+        ]
+        return compose(plans, title=title, facts=" · ".join(facts))
+
+
+def _is_small() -> bool:
+    """Whether the page has no room for long captions."""
+    return theme().is_fixed or theme().width < _NARROW
+
+
+def _loss_text(gradient: GradientComputation) -> str:
+    rule = "sum of y" if gradient.target is None else "mean of (y - t)²"
+    return f"L = {rule} = {format_short(gradient.loss)}"
+
+
+def _rows(gradient: GradientComputation, scale: float, *, numbers: bool) -> Rows:
+    """Return the forward pass above the backward pass; both parts of a column have one size."""
+    slope, target = slope_name(gradient), gradient.target
+    of_input = f"conv({slope}, w)" if _is_small() else f"full convolution of {slope} with w"
+    of_output = "1 everywhere" if target is None else f"2 (y - t) / {gradient.output.size:,}"
+    columns = [
+        (
+            _input(gradient),
+            _gradient("dL/dx", gradient.grad_input, of_input, gradient),
+        )
+    ]
+    if gradient.activation != "none":
+        by_slope = f"dL/dy × slope of {gradient.activation}"
+        columns.append(
+            (
+                _map("feature map z", gradient.values, gradient),
+                _gradient("dL/dz", gradient.grad_values, by_slope, gradient),
+            )
+        )
+    name = "feature map y" if gradient.activation == "none" else f"y = {gradient.activation}(z)"
+    columns.append(
+        (
+            _map(name, gradient.output, gradient),
+            _gradient("dL/dy", gradient.grad_output, of_output, gradient),
+        )
+    )
+    if target is not None and not _is_small():
+        error = _map("error y - t", gradient.output - target, gradient)
+        columns.append((_map("target t", target, gradient), error))
+    side = (theme().width - _MARGIN - (len(columns) + 1) * _BETWEEN) / (len(columns) + _KERNEL)
+    parts = [_column(both, side, scale, numbers=numbers) for both in columns]
+    parts.insert(1, _kernels(gradient, side * _KERNEL, scale, numbers=numbers))
+    return list(zip(*parts, strict=True))
+
+
+def _column(
+    both: tuple[_Shown, _Shown], side: float, scale: float, *, numbers: bool
+) -> tuple[Part, Part]:
+    """Return two images of the same shape in boxes of the same size."""
+    shape = both[0].panel.shape
+    box = fit_box(shape, scale * side)
+    if numbers and all(each.panel.numbered for each in both):
+        points = theme().number
+        texts = [text for each in both for text in each.panel.texts]
+        cell = max(widest_text(texts) * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+        cell = max(cell, scale * side / max(shape))
+        box = shape[1] * cell, shape[0] * cell
+    one, two = (_part(each, box, numbers=numbers) for each in both)
+    return one, two
+
+
+def _part(shown: _Shown, box: Box, *, numbers: bool) -> Part:
+    panel = shown.panel
+    ends = common_range([panel])
+    is_read = (numbers and panel.numbered) or panel.max_value is not None
+    bar = None if is_read else value_bar(panel, ends)
+    return boxed_image(
+        panel, box, ends, title=shown.title, caption=shown.caption, bar=bar,
+        ticks=not (numbers and theme().is_fixed),  # a slide has room for one or the other
+        numbers=numbers,
+    )  # fmt: skip
+
+
+def _input(gradient: GradientComputation) -> _Shown:
+    """Return the input, in its own gray or colors where it is an image."""
+    white, values = gradient.forward.max_value, gradient.input
+    caption = size_text(gradient.forward.input_shape)
+    if white is not None and values.ndim == 3 and values.shape[2] == 3:
+        return _Shown("input x", ImagePanel(_pixels(values, white), white), caption)
+    first, name = _first(values, gradient.channels)
+    pixels = first if white is None else _pixels(first, white)
+    return _Shown("input x", ImagePanel(pixels, white), ", ".join(filter(None, [caption, name])))
+
+
+def _pixels(values: Floats, white: int) -> NDArray[Any]:
+    return values.astype(np.uint8 if white == 255 else np.uint16)
+
+
+def _map(title: str, values: Floats, gradient: GradientComputation) -> _Shown:
+    """Return the first of some maps in the shape of the output."""
+    first, name = _first(values, gradient.maps)
+    caption = ", ".join(filter(None, [size_text(gradient.forward.output_shape), name]))
+    return _Shown(title, ImagePanel(first, None), caption)
+
+
+def _gradient(title: str, values: Floats, caption: str, gradient: GradientComputation) -> _Shown:
+    """Return a gradient, whose colors tell its sign."""
+    names = gradient.channels if title == "dL/dx" else gradient.maps
+    first, name = _first(values, names)
+    captions = ", ".join(filter(None, [caption, name]))
+    return _Shown(title, ImagePanel(first, None, centered=True), captions)
+
+
+def _first(values: Floats, names: Sequence[str]) -> tuple[Floats, str]:
+    """Return the first channel of several, and its name."""
+    return (values, "") if values.ndim == 2 else (values[..., 0], names[0])
+
+
+def _kernels(
+    gradient: GradientComputation, side: float, scale: float, *, numbers: bool
+) -> tuple[Part, Part]:
+    """Return the first kernel and its gradient."""
+    divisor, weights, slopes = gradient.divisor, gradient.weights, gradient.grad_weights
+    caption = size_text(weights.shape[-2:])
+    caption += f", over {format_short(divisor)}" if divisor != 1 else ""
+    if weights.ndim == 4:
+        weights, slopes = weights[0], slopes[0]
+    planes = len(weights) if weights.ndim == 3 else 1
+    if planes > _MOST_PLANES:
+        caption += f", {_MOST_PLANES} of {planes} channels"
+    slope = slope_name(gradient)
+    by_weights = f"corr(x, {slope})" if _is_small() else f"x cross-correlated with {slope}"
+    kernels = ("kernel w", weights, caption), ("dL/dw", slopes, by_weights)
+    if planes == 1:
+        panels = [
+            _Shown(title, ImagePanel(values.reshape(values.shape[-2:]), None, centered=True), text)
+            for title, values, text in kernels
+        ]
+        return _column((panels[0], panels[1]), side, scale, numbers=numbers)
+    one, two = (
+        kernel_part(_heatmaps(gradient, values, numbers=numbers), side, title=title, caption=text)(
+            scale
+        )
+        for title, values, text in kernels
+    )
+    return one, two
+
+
+def _heatmaps(gradient: GradientComputation, values: Floats, *, numbers: bool) -> HeatmapGroup:
+    """Return the first channels of a kernel, or of its gradient."""
+    planes = values[:_MOST_PLANES]
+    has_texts = numbers and max(planes.shape[1:]) <= MAX_TICKED
+    texts = cell_texts(planes, figure_options().digits) if has_texts else []
+    size = planes[0].size
+    maps = tuple(
+        Heatmap(name, plane, tuple(texts[number * size : (number + 1) * size]))
+        for number, (name, plane) in enumerate(zip(gradient.channels, planes, strict=False))
+    )
+    return HeatmapGroup(maps, symmetric_limit(planes), 1, is_signed=True)
