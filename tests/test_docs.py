@@ -71,6 +71,7 @@ def folder(tmp_path):
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(samples / sample, tmp_path / name)
+    shutil.copyfile(ROOT / "tests" / "golden" / "net.onnx", tmp_path / "net.onnx")
     np.save(tmp_path / "bank.npy", np.random.default_rng(1).normal(size=(8, 3, 5, 5)))
     programs = tmp_path / ".programs"
     programs.mkdir()

@@ -164,12 +164,12 @@ def animate(
     check_memory = memory_check(max_memory)
     window: SlidingWindow | LayerWindow
     if layer_args.texts:
-        image, name, stages = read_chain(
+        image, name, stages, texts = read_chain(
             layer_args, source, matrix, reading, check_memory, density=kernel_args.density
         )
         with prefix_errors(name):
             check_memory(image.pixels.nbytes + layer_bytes(image, stages))
-            number, texts = layer_args.map_number or 1, layer_args.texts
+            number = layer_args.map_number or 1
             window = slide_layer(image, stages, number, texts=texts)
     else:
         check_stdin(kernel_args.kernel, source)

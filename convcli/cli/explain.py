@@ -282,8 +282,10 @@ def _explain_layers(
     from convcli.teaching.explain.chain_arithmetic import chain_bytes, explain_chain, run_chain
     from convcli.teaching.explain.chain_text import chain_data, chain_text
 
-    check_memory, texts = memory_check(max_memory), args.texts
-    image, name, stages = read_chain(args, source, matrix, reading, check_memory, density=density)
+    check_memory = memory_check(max_memory)
+    image, name, stages, texts = read_chain(
+        args, source, matrix, reading, check_memory, density=density
+    )
     with prefix_errors(name):
         shape = (*image.shape, image.channels)
         check_memory(image.pixels.nbytes + chain_bytes(stages, shape, image.pixels.dtype))

@@ -41,11 +41,12 @@ class LayerArgs(NamedTuple):
 
 
 class GivenChain(NamedTuple):
-    """An image with its name, and the layers that are planned for it."""
+    """An image with its name, the layers that are planned for it, and their texts."""
 
     image: ImageData
     name: str
     stages: list[Stage]
+    texts: list[str]
 
 
 def layer_options(verb: str) -> Decorator:
@@ -123,15 +124,18 @@ def read_chain(
     Raises:
         ConvcliError: a layer or the image cannot be read, or a layer does not fit its input.
     """
-    from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
-    from convcli.teaching.chain.maps import integrate, plan_chain
+    from convcli.teaching.chain.grammar import build_chain, parse_layer_texts
+    from convcli.teaching.chain.maps import as_network_takes, integrate, plan_chain
 
     parsed = parse_layer_texts(args.texts)
     specs = [spec for layer in parsed for spec in layer.kernels]
     x = sample_range(reading.x, specs, [source], density=density)
-    layers = build_layers(parsed, sys.stdin.buffer, stdin_taken=source == "-", x=x)
+    built = build_chain(parsed, sys.stdin.buffer, stdin_taken=source == "-", x=x)
+    layers = [layer for each in built for layer in each.layers]
     image, name = read_one(source, reading._replace(x=x), check_memory, matrix)
     with prefix_errors(name):
+        image = as_network_takes(image, layers)
         if density and x is not None:
             layers = integrate(layers, image, (image.axis or x.axis(x.samples)).step)
-        return GivenChain(image, name, plan_chain(layers, image))
+        texts = [each.text for each in built]
+        return GivenChain(image, name, plan_chain(layers, image), texts)

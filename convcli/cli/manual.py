@@ -24,6 +24,7 @@ TOPICS = (
     "environment",
     "cluster",
     "layers",
+    "networks",
     "teaching",
     "code",
     "speed",

@@ -13,6 +13,7 @@ from convcli.geometry import LayerField, layer_fields
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
 from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose
+from convcli.layers.network_input import NetworkInput
 
 MAP_COPIES = 3  # copies of a layer's output at a time: computed, joined, converted
 
@@ -38,6 +39,8 @@ class Stage(NamedTuple):
 def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     """Compute each layer's output shape, costs and receptive field, without any pixels.
 
+    The input of a network that changes no values is checked, and is no stage.
+
     Args:
         layers: the layers in order.
         shape: rows, columns and channels of the input.
@@ -51,12 +54,18 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     [(4, 4, 3), (2, 2, 3)]
     """
     plans: list[LayerPlan] = []
-    for number, layer in enumerate(layers, 1):
-        with prefix_errors(f"layer {number} ({layer.label})"):
-            plans.append(layer.plan(plans[-1].shape if plans else shape))
+    staged: list[Layer] = []
+    for layer in layers:
+        is_shown = not isinstance(layer, NetworkInput) or layer.changes_values
+        name = f"layer {len(plans) + 1} ({layer.label})" if is_shown else ""
+        with prefix_errors(name):
+            plan = layer.plan(plans[-1].shape if plans else shape)
+        if is_shown:
+            plans.append(plan)
+            staged.append(layer)
     rows = layer_fields(plan.geometry.reach(0) for plan in plans)
     columns = layer_fields(plan.geometry.reach(1) for plan in plans)
-    return list(map(Stage, count(1), layers, plans, rows, columns))
+    return list(map(Stage, count(1), staged, plans, rows, columns))
 
 
 def network_bytes(stages: Sequence[Stage], shape: Shape, dtype: DTypeLike) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convcli.errors import UsageError
 from convcli.layers.network import plan_network, run_network
 from convcli.teaching.chain.grammar import parse_layers
 
@@ -192,14 +193,45 @@ def computed(node, values):
     image = values[0]
     if image.dtype.kind not in "iuf" or image.ndim not in (3, 4):
         raise NotApplyingError(f"{image.ndim} axes of {image.dtype}")
-    [layer] = parse_layers(OPERATORS[node.op_type](node, values))
-    results = []
-    for sample in image:
-        planes = sample if sample.ndim == 3 else sample[:, np.newaxis]  # one axis is one row
-        maps = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
-        [found] = run_network(plan_network([layer], maps.shape), maps)
-        results.append(np.moveaxis(found, -1, 0))
-    return np.stack(results)
+    layers = parse_layers(OPERATORS[node.op_type](node, values))
+    return np.stack([run_on(layers, sample) for sample in image])
+
+
+def run_on(layers, sample):
+    """Run layers on (C, H, W), or on (C, W), one row."""
+    planes = sample if sample.ndim == 3 else sample[:, np.newaxis]
+    maps = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+    [found] = run_network(plan_network(layers, maps.shape), maps)
+    return np.moveaxis(found, -1, 0)
+
+
+def check_close(name, found, expected):
+    rounded = "last_window_starts_on_pad" in name  # written there with four digits
+    sides = [[side for side in each.shape if side > 1] for each in (found, expected)]
+    assert sides[0] == sides[1], name
+    found = found.reshape(expected.shape)
+    scale = np.abs(expected.astype(np.float64)).max()
+    near = 2e-3 if expected.dtype == np.float16 else 2e-4 if rounded else 1e-5
+    np.testing.assert_allclose(found, expected, rtol=0, atol=near * scale, err_msg=name)
+
+
+def model_cases():
+    """Yield the name, the network, the image and the output of each test of a node of ours."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with np.errstate(all="ignore"):
+        cases = collect_testcases(None)
+    for case in cases:
+        graph = case.model.graph
+        inputs, outputs = case.data_sets[0]
+        is_image = inputs and isinstance(inputs[0], np.ndarray) and inputs[0].ndim in (3, 4)
+        # A batch that Flatten takes as one is no batch of images.
+        if len(graph.node) > 1 or not is_image or "axis0" in case.name or "axis4" in case.name:
+            continue
+        for given, values in zip(graph.input[1:], inputs[1:], strict=True):
+            graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(values), given.name))
+        del graph.input[1:]
+        yield case.name, case.model, inputs[0], outputs[0]
 
 
 def test_node_tests(tmp_path, monkeypatch):
@@ -211,13 +243,28 @@ def test_node_tests(tmp_path, monkeypatch):
             found = computed(node, values)
         except NotApplyingError:
             continue
-        rounded = "last_window_starts_on_pad" in name  # written there with four digits
-        sides = [[side for side in each.shape if side > 1] for each in (found, expected)]
-        assert sides[0] == sides[1], name
-        found = found.reshape(expected.shape)
-        scale = np.abs(expected.astype(np.float64)).max()
-        near = 2e-3 if expected.dtype == np.float16 else 2e-4 if rounded else 1e-5
-        np.testing.assert_allclose(found, expected, rtol=0, atol=near * scale, err_msg=name)
+        check_close(name, found, expected)
         passed[node.op_type] = passed.get(node.op_type, 0) + 1
     assert set(passed) == set(OPERATORS), passed
     assert sum(passed.values()) >= 60, passed
+
+
+def test_node_tests_as_files(tmp_path, monkeypatch):
+    """The same tests as networks that a chain reads; other inputs than the first are stored."""
+    monkeypatch.chdir(tmp_path)
+    passed: dict[str, int] = {}
+    for name, model, image, expected in model_cases():
+        onnx.save(model, "net.onnx")
+        try:
+            layers = parse_layers("net.onnx")
+        except UsageError:
+            continue
+        found = np.stack([run_on(layers, sample) for sample in image])
+        check_close(name, found, expected)
+        operator = model.graph.node[0].op_type
+        passed[operator] = passed.get(operator, 0) + 1
+    assert passed["ConvTranspose"] >= 9, passed
+    assert passed["MaxPool"] >= 13, passed
+    assert passed["AveragePool"] >= 13, passed
+    assert passed["Conv"] >= 6, passed
+    assert sum(passed.values()) >= 58, passed

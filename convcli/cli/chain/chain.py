@@ -47,12 +47,17 @@ from convcli.cli.types import (
     completion_items,
 )
 from convcli.errors import prefix_errors
+from convcli.kernels.models.spec import parse_model
 from convcli.teaching.chain.grammar import (
     LAYERS,
+    NETWORK,
     SPEC,
+    BuiltLayer,
     LayerSyntax,
     OptionSyntax,
+    as_built,
     find_layer,
+    layer_name,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +65,6 @@ if TYPE_CHECKING:
 
     from convcli.figure_options import FigureOptions
     from convcli.images.options import ReadOptions, WriteOptions
-    from convcli.layers.base import Layer
 
 # Of Context.meta:
 _NUMBER, _STDIN, _X, _TEXTS = (
@@ -103,10 +107,10 @@ class LayerCommand(Command):
         ctx.obj = number
         return ctx
 
-    def invoke(self, ctx: click.Context) -> Layer:
-        """Build the layer; an error names the layer by its number."""
+    def invoke(self, ctx: click.Context) -> list[BuiltLayer]:
+        """Build the layer, or those of a network; an error names the layer by its number."""
         values = dict(ctx.params)
-        with prefix_errors(f"layer {ctx.obj} ({self.name})"):
+        with prefix_errors(f"layer {ctx.obj} ({layer_name(self.syntax, values)})"):
             if any(spec.strip() == "-" for spec in values.get("kernel", ())):
                 chain = ctx.parent.params if ctx.parent else {}
                 check_stdin("-", chain.get("source", ""), ctx.meta.get(_STDIN, ""))
@@ -118,7 +122,15 @@ class LayerCommand(Command):
                 values["x"] = x
                 if x is not None and x.kernel:  # it holds for INPUT, too
                     ctx.meta[_X] = x
-            return self.syntax.build(**values)
+            return as_built(ctx.meta[_TEXTS][ctx.obj - 1], self.syntax.build(**values))
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage; a network has the name of its file in place of a layer's name."""
+        if self.syntax is not NETWORK:
+            super().format_usage(ctx, formatter)
+            return
+        chain = ctx.command_path.removesuffix(ctx.info_name or "")
+        formatter.write_usage(f"{chain}{NETWORK.arguments[0].value.metavar}", "[OPTIONS]")
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """List the options; for completion, also those of the chain."""
@@ -159,9 +171,9 @@ class ChainGroup(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words in click's order."""
         helps = {HELP_ALL, *self.get_help_option_names(ctx)}
-        if len(args) == 2 and args[0] in LAYERS and args[1] in helps:
+        if len(args) == 2 and args[1] in helps and (syntax := _find_syntax(args[0])):
             # `chain conv --help` asks for the help of conv, not for an image named conv.
-            self.commands[args[0]].make_context(args[0], args[1:], parent=ctx)
+            self.commands[syntax.name].make_context(args[0], args[1:], parent=ctx)
         order = _WordOrder(self, ctx, args)
         words = list(order.words())
         ctx.meta[_TEXTS] = order.layer_texts
@@ -169,7 +181,7 @@ class ChainGroup(Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the layers in the order of the grammar."""
-        return list(self.commands)
+        return list(LAYERS)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the layers with their arguments, one per line."""
@@ -177,6 +189,7 @@ class ChainGroup(Group):
             (" ".join((layer.name, *(a.value.metavar for a in layer.arguments))), layer.summary)
             for layer in LAYERS.values()
         ]
+        rows.append((NETWORK.arguments[0].value.metavar, NETWORK.summary))
         with formatter.section("Layers"):
             formatter.write_dl(rows)
 
@@ -215,10 +228,12 @@ class _WordOrder:
             elif self._takes_argument():
                 self._layers[-1][2].append(word)
                 self._typed[-1].append(word)
-            elif word in LAYERS or completing:
-                self._layers.append((word, [], []))
+            elif (syntax := _find_syntax(word)) or completing:
+                is_network = syntax is NETWORK
+                name = syntax.name if syntax else word
+                self._layers.append((name, [], [word] if is_network else []))
                 self._typed.append([word])
-                command = self._chain.commands.get(word)
+                command = self._chain.commands.get(name)
                 self._options = _options_by_flag(command, self._ctx) if command else {}
             else:
                 check_matrix(self._has_matrix and not self._layers)
@@ -282,6 +297,13 @@ class _WordOrder:
         return ": options of a layer come after its name"
 
 
+def _find_syntax(word: str) -> LayerSyntax | None:
+    """Return the kind of layer that a word begins, or None."""
+    if word in LAYERS:
+        return LAYERS[word]
+    return NETWORK if parse_model(word) else None
+
+
 def _has_matrix(chain: ChainGroup, ctx: click.Context, args: list[str]) -> bool:
     """Tell whether --matrix is among the words, which it may follow, or its variable is set."""
     in_words = any(word.partition("=")[0] == "--matrix" for word in args)
@@ -335,7 +357,7 @@ output_options = option_group(
     cls=ChainGroup,
     chain=True,
     no_args_is_help=False,
-    commands={name: LayerCommand(syntax) for name, syntax in LAYERS.items()},
+    commands={syntax.name: LayerCommand(syntax) for syntax in (*LAYERS.values(), NETWORK)},
     subcommand_metavar="LAYER [ARGS]... [LAYER [ARGS]...]...",
     examples="""
     convcli chain photo.png conv -k sobel-x relu maxpool 2 -o out.png
@@ -387,17 +409,20 @@ def chain(
     if scale is not None and not draws:
         raise click.UsageError("--scale is for figures; draw one with --plot FILE")
     figure = figure._replace(digits=writing.digits)
-    outputs |= {"figure": figure, "scale": scale or "common", "texts": ctx.meta[_TEXTS]}
+    outputs |= {"figure": figure, "scale": scale or "common"}
     ctx.obj = source, matrix, outputs, reading, writing, max_memory
 
 
 @chain.result_callback()
 @click.pass_context
-def _run(ctx: click.Context, layers: list[Layer], /, **_: object) -> None:
+def _run(ctx: click.Context, results: list[list[BuiltLayer]], /, **_: object) -> None:
     """Run the layers that the commands returned."""
     from convcli.cli.chain.results import ChainOutputs, run
 
     source, matrix, outputs, reading, writing, max_memory = ctx.obj
     x = ctx.meta.get(_X) or sample_range(reading.x, (), [source], density=outputs["density"])
     reading = reading._replace(x=x)
+    built = [layer for result in results for layer in result]
+    outputs["texts"] = [each.text for each in built]
+    layers = [layer for each in built for layer in each.layers]
     run(source, ChainOutputs(**outputs), reading, writing, layers, max_memory, matrix)

@@ -43,6 +43,7 @@ from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.signals import OutputAxes, named_after
 from convcli.teaching.chain.maps import (
+    as_network_takes,
     chain_axis,
     error_scale,
     integrate,
@@ -123,6 +124,7 @@ def run(
     if image.alpha is not None:
         click.echo(f"{name}: alpha is dropped", err=True)
     with prefix_errors(name):
+        image = as_network_takes(image, layers)
         if outputs.density and reading.x is not None:
             axis = image.axis or reading.x.axis(reading.x.samples)
             layers = integrate(layers, image, axis.step)

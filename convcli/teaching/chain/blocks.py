@@ -22,6 +22,7 @@ from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage
+from convcli.layers.network_input import NetworkInput
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
 from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED
@@ -313,6 +314,8 @@ def _keeps_channels(layer: Layer) -> bool:
         return layer.bank.matrix.ndim == 2
     if isinstance(layer, Conv):
         return len(layer.sets) == 1 and layer.kernels[0].matrix.ndim == 2
+    if isinstance(layer, NetworkInput):
+        return layer.channel_order == "rgb"
     return not isinstance(layer, ChannelPool | Flatten)
 
 

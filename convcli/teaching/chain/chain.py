@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -9,17 +10,17 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import SCALES, Layout, Panel, Scale, ThemeName
+from convcli.choices import SCALES, ChannelOrder, Layout, Panel, Scale, ThemeName
 from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
 from convcli.errors import ConvcliError, UsageError, short_repr
 from convcli.figure_options import FigureOptions
 from convcli.geometry import IntOrPair, Ints
 from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
-from convcli.layers.base import Maps, Shape
+from convcli.layers.base import Layer, Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
-from convcli.teaching.chain.grammar import build_layers, parse_given_layers
-from convcli.teaching.chain.maps import error_scale, plan_chain, squeeze_maps
+from convcli.teaching.chain.grammar import BuiltLayer, build_chain, parse_given_layers
+from convcli.teaching.chain.maps import as_network_takes, error_scale, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_explanation import ChainExplanation
@@ -43,8 +44,10 @@ class Chain:
     Raises:
         UsageError: a text is not a layer; the message names it by its number.
 
-    ``layers`` holds the texts. A chain is a sequence: ``chain[:2]`` is the chain of its first two
-    layers, ``chain[0]`` that of the first, and ``len(chain)`` is their number.
+    A text may name the network of an ``.onnx`` file, ``MODEL[:UNTIL]``; see :meth:`from_model`.
+
+    ``layers`` holds the text of each layer. A chain is a sequence: ``chain[:2]`` is the chain of
+    its first two layers, ``chain[0]`` that of the first, and ``len(chain)`` is their number.
 
     >>> import numpy as np
     >>> chain = Chain(["conv -k sobel-x --padding valid", "relu", "maxpool 2"])
@@ -60,8 +63,48 @@ class Chain:
         parsed = parse_given_layers(layers)
         if not parsed:
             raise UsageError("layers is empty; give the text of each layer, such as 'relu'")
-        self.layers = tuple(item.text for item in parsed)
-        self._layers = tuple(build_layers(parsed))
+        self._built = tuple(build_chain(parsed))
+
+    @classmethod
+    def from_model(
+        cls,
+        path: str | PathLike[str],
+        until: str | SupportsIndex | None = None,
+        *,
+        input_scale: float = 1,
+        mean: float | Sequence[float] = 0,
+        std: float | Sequence[float] = 1,
+        channel_order: ChannelOrder = "rgb",
+    ) -> Chain:
+        """Return the layers of a network in an ``.onnx`` file, as ``convcli chain MODEL`` has them.
+
+        Args:
+            path: the name of the file.
+            until: the last layer: the name of a node or of an output, or the number of a layer,
+                counted from 1; None for all.
+            input_scale: what pixels are multiplied by.
+            mean: what is subtracted then: one number, or one for each channel.
+            std: what the result is divided by, likewise.
+            channel_order: the channels that the network takes, ``rgb`` or ``bgr``.
+
+        Raises:
+            KernelError: the file cannot be read or is damaged, or has no such node.
+            UsageError: the network branches or has a node that is no layer of ours; the message
+                names the last node that can be shown. Or an argument is wrong.
+
+        >>> Chain.from_model("net.onnx", "relu1").layers  # doctest: +SKIP
+        ('conv conv1', 'relu')
+        """
+        model = str(path)
+        if not model.lower().endswith(".onnx"):
+            raise UsageError(f"path must name an .onnx file, not {short_repr(path)}")
+        words = [model if until is None else f"{model}:{until}"]
+        given: Any = {"input_scale": input_scale, "mean": mean, "std": std}
+        for name, numbers in given.items():
+            array = as_numbers(numbers, name).ravel().astype(np.float64)
+            option = f"--{name.replace('_', '-')}"
+            words += [option, ",".join(map(repr, array.tolist()))]
+        return cls([shlex.join([*words, "--channel-order", channel_order])])
 
     def __call__(self, image: Image) -> NDArray[Any]:
         """Run the layers on an image, and return the maps of the last.
@@ -83,7 +126,8 @@ class Chain:
         [1, 3, 6, 0, 0]
         """
         pixels = as_image(image)
-        layers_maps = run_network(self._plan(pixels), _input_maps(pixels))
+        stages, given = self._planned(pixels)
+        layers_maps = run_network(stages, given.pixels)
         return _as_given(deque(layers_maps, maxlen=1).pop(), pixels)
 
     def maps(self, image: Image) -> list[NDArray[Any]]:
@@ -100,8 +144,8 @@ class Chain:
         [[-2, 4, 7, 1], [0, 4, 7, 1], [4, 7]]
         """
         pixels = as_image(image)
-        stages = self._plan(pixels)
-        return [_as_given(maps, pixels) for maps in run_network(stages, _input_maps(pixels))]
+        stages, given = self._planned(pixels)
+        return [_as_given(maps, pixels) for maps in run_network(stages, given.pixels)]
 
     def summary(self, input_shape: Ints | None = None) -> ChainSummary:
         """Return each layer's output shape, parameters, receptive field and multiply-adds.
@@ -130,7 +174,7 @@ class Chain:
         2  maxpool 2x2             1           0    6x6     2
            total                              25
         """
-        layers = self._layers
+        layers = _layers_of(self._built)
         if input_shape is None:
             return summarize_any_size(layers)
         shape, is_signal = _as_shape(input_shape)
@@ -168,11 +212,10 @@ class Chain:
         [('maxpool', (0, 0), 4), ('relu', (0, 1), 4), ('conv', (0, 1), 4)]
         """
         pixels = as_image(image)
-        stages, maps = self._plan(pixels), _input_maps(pixels)
+        stages, given = self._planned(pixels)
         place: Any = at
         if pixels.ndim == 1 and isinstance(at, SupportsIndex):
             place = 0, at
-        given = ImageData(maps, depth_of(pixels.dtype))
         return explain_chain(given, stages, place, map, texts=self.layers)
 
     def plot(
@@ -235,8 +278,8 @@ class Chain:
         )
         check_choice(scale, SCALES, "scale")
         pixels = as_image(image)
-        stages, maps = self._plan(pixels), _input_maps(pixels)
-        given = ImageData(maps, depth_of(pixels.dtype))
+        stages, given = self._planned(pixels)
+        maps = given.pixels
         plot = ChainPlot(given, stages, texts=self.layers, scale=scale, options=options)
         error = 0.0
         for stage, after in zip(stages, run_network(stages, maps), strict=True):
@@ -291,8 +334,7 @@ class Chain:
 
         options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
         pixels = as_image(image)
-        stages, maps = self._plan(pixels), _input_maps(pixels)
-        given = ImageData(maps, depth_of(maps.dtype))
+        stages, given = self._planned(pixels)
         return write_window(
             lambda: slide_layer(given, stages, map, texts=self.layers),
             path,
@@ -304,6 +346,11 @@ class Chain:
             overwrite=overwrite,
         )
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The text of each layer; of those that a network's file holds, what they are."""
+        return tuple(each.text for each in self._built)
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -314,8 +361,7 @@ class Chain:
         if not places:
             raise UsageError(f"none of the {len(self)} layers is in {place}")
         part = Chain.__new__(Chain)
-        part.layers = tuple(self.layers[each] for each in places)
-        part._layers = tuple(self._layers[each] for each in places)
+        part._built = tuple(self._built[each] for each in places)
         return part
 
     def __iter__(self) -> Iterator[Chain]:
@@ -337,14 +383,21 @@ class Chain:
         named = [(row[0], text, *row[2:]) for row, text in zip(rows, self.layers, strict=True)]
         return html_table([head, first, *named, total], left=[1])
 
-    def _plan(self, pixels: NDArray[Any]) -> list[Stage]:
-        """Plan the layers for an image from a caller."""
-        image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
-        check_image(image)
-        stages = plan_chain(self._layers, ImageData(image, depth_of(image.dtype)))
+    def _planned(self, pixels: NDArray[Any]) -> tuple[list[Stage], ImageData]:
+        """Plan the layers for an image from a caller, and return it with its maps (H, W, C)."""
+        check_image(pixels[np.newaxis] if pixels.ndim == 1 else pixels)
+        layers = _layers_of(self._built)
+        depth = depth_of(pixels.dtype)
+        given = as_network_takes(ImageData(_input_maps(pixels), depth), layers)
+        given = given._replace(pixels=with_channels(given.pixels))
+        stages = plan_chain(layers, given)
         if pixels.ndim == 1:
             _check_signal(stages)
-        return stages
+        return stages, given
+
+
+def _layers_of(built: Iterable[BuiltLayer]) -> list[Layer]:
+    return [layer for each in built for layer in each.layers]
 
 
 def _as_shape(shape: Any) -> tuple[Shape, bool]:

@@ -29,8 +29,9 @@ from convcli.choices import (
     UPSAMPLINGS,
     ChannelOrder,
 )
-from convcli.errors import UsageError, prefix_errors, short_repr
+from convcli.errors import UsageError, prefix_errors, short_repr, shown
 from convcli.geometry import ConvOptions, fill_value, parse_anchor, parse_padding, parse_pair
+from convcli.kernels.models.spec import ModelSpec, parse_model
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer
@@ -97,8 +98,8 @@ class LayerSyntax(NamedTuple):
     Attributes:
         name: the word that begins the layer.
         summary: one line of help.
-        build: makes the layer from parsed values, given by keyword: one for each argument and
-            each option.
+        build: makes the layer, or those of a network, from parsed values, given by keyword: one
+            for each argument and each option.
         examples: layers as text, which :func:`parse_layers` reads.
         arguments: in order.
         options: in the order of the help page.
@@ -107,7 +108,7 @@ class LayerSyntax(NamedTuple):
 
     name: str
     summary: str
-    build: Callable[..., Layer]
+    build: Callable[..., Layer | list[BuiltLayer]]
     examples: tuple[str, ...]
     arguments: tuple[ArgumentSyntax, ...] = ()
     options: tuple[OptionSyntax, ...] = ()
@@ -115,13 +116,15 @@ class LayerSyntax(NamedTuple):
 
 
 def find_layer(name: str) -> LayerSyntax:
-    """Return the kind of layer with this name.
+    """Return the kind of layer with this name, or that of networks for a model's file.
 
     Raises:
         UsageError: there is none; the message suggests a similar name, or lists all.
     """
     if name in LAYERS:
         return LAYERS[name]
+    if parse_model(name):
+        return NETWORK
     close = get_close_matches(name, LAYERS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the layers are {', '.join(LAYERS)}"
     raise UsageError(f"No such layer {name!r}: {hint}")
@@ -144,6 +147,28 @@ def parse_layers(text: str | Iterable[str]) -> list[Layer]:
     return build_layers(split_chain(text))
 
 
+class BuiltLayer(NamedTuple):
+    """A layer, and its text in figures.
+
+    Attributes:
+        text: as it was typed; the label of a layer that a network's file holds.
+        layers: the layer; before the first of a network its input, if this changes no values.
+    """
+
+    text: str
+    layers: tuple[Layer, ...]
+
+
+def as_built(text: str, built: Layer | list[BuiltLayer]) -> list[BuiltLayer]:
+    """Return what :attr:`LayerSyntax.build` makes of a text: one layer, or those of a network."""
+    return built if isinstance(built, list) else [BuiltLayer(text, (built,))]
+
+
+def layer_name(syntax: LayerSyntax, values: dict[str, Any]) -> str:
+    """Return the name of a layer in messages, that of the file for a network."""
+    return shown(values["model"].path) if syntax is NETWORK else syntax.name
+
+
 class LayerText(NamedTuple):
     """A layer that is read and not yet built.
 
@@ -158,6 +183,11 @@ class LayerText(NamedTuple):
     text: str
     syntax: LayerSyntax
     values: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name in messages."""
+        return layer_name(self.syntax, self.values)
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -235,14 +265,14 @@ def parse_given_layers(layers: str | Iterable[str], first: int = 1) -> list[Laye
     return parse_layer_texts(texts, count(first))
 
 
-def build_layers(
+def build_chain(
     layers: Sequence[LayerText],
     stdin: BinaryIO | None = None,
     *,
     stdin_taken: bool = False,
     x: SampleRange | None = None,
-) -> list[Layer]:
-    """Build layers, which reads their kernels.
+) -> list[BuiltLayer]:
+    """Build layers, which reads their kernels; of a network, all of its layers, with their texts.
 
     Args:
         layers: the layers.
@@ -253,10 +283,10 @@ def build_layers(
     Raises:
         UsageError: a layer cannot be built; the message names it by its number.
     """
-    built = []
+    built: list[BuiltLayer] = []
     for layer in layers:
         more: dict[str, Any] = {} if x is None or not layer.kernels else {"x": x}
-        with prefix_errors(f"layer {layer.number} ({layer.syntax.name})"):
+        with prefix_errors(f"layer {layer.number} ({layer.name})"):
             if stdin is not None and any(spec.strip() == "-" for spec in layer.kernels):
                 if stdin_taken:
                     raise UsageError(
@@ -264,15 +294,27 @@ def build_layers(
                     )
                 stdin_taken = True
                 more["stdin"] = stdin
-            built.append(layer.syntax.build(**layer.values, **more))
+            built += as_built(layer.text, layer.syntax.build(**layer.values, **more))
     return built
+
+
+def build_layers(
+    layers: Sequence[LayerText],
+    stdin: BinaryIO | None = None,
+    *,
+    x: SampleRange | None = None,
+) -> list[Layer]:
+    """Build layers as :func:`build_chain`, without their texts."""
+    return [layer for built in build_chain(layers, stdin, x=x) for layer in built.layers]
 
 
 def _take_layer(words: deque[str], number: int) -> LayerText:
     """Take the words of a layer from the left of ``words``."""
     name = words.popleft()
     syntax = find_layer(name)
-    with prefix_errors(f"layer {number} ({name})"):
+    if syntax is NETWORK:
+        words.appendleft(name)  # its argument
+    with prefix_errors(f"layer {number} ({syntax.name})"):
         return LayerText(number, "", syntax, _take_values(syntax, words))
 
 
@@ -383,6 +425,27 @@ def _parse_pads(text: str) -> tuple[int, ...]:
     return padding
 
 
+def _parse_ratio(text: str) -> float:
+    """Read a finite number or a quotient, such as ``1/255``."""
+    over, slash, under = text.partition("/")
+    divisor = _parse_finite(under) if slash else 1.0
+    if not divisor:
+        raise UsageError(f"{text!r} divides by 0")
+    return _parse_finite(over) / divisor
+
+
+def _parse_numbers(text: str) -> tuple[float, ...]:
+    """Read numbers with commas between."""
+    return tuple(map(_parse_finite, text.split(",")))
+
+
+def _parse_network(text: str) -> ModelSpec:
+    model = parse_model(text)
+    if model is None:
+        raise UsageError(f"{text!r} is not the name of an .onnx file")
+    return model
+
+
 def _parse_bias(text: str) -> float | str:
     """Return a number, or the name of a file of numbers."""
     if not text.strip():
@@ -489,6 +552,31 @@ def _build_batchnorm(*, eps: float, **numbers: float | str | None) -> Layer:
         for name, given in numbers.items()
     }
     return BatchNorm(**read, eps=eps)
+
+
+def _build_network(
+    *,
+    model: ModelSpec,
+    input_scale: float,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    channel_order: ChannelOrder,
+) -> list[BuiltLayer]:
+    """Build the layers of a network, and before them its input."""
+    from convcli.layers.network_input import NetworkInput
+    from convcli.layers.onnx import read_network
+
+    network = read_network(model)
+    first, *others = network.layers
+    rows, columns = network.size
+    given = NetworkInput(
+        model.path, network.channels, rows, columns, input_scale, mean, std, channel_order
+    )
+    if given.changes_values:
+        built = [BuiltLayer(given.label, (given,)), BuiltLayer(first.label, (first,))]
+    else:
+        built = [BuiltLayer(first.label, (given, first))]
+    return [*built, *(BuiltLayer(layer.label, (layer,)) for layer in others)]
 
 
 SPEC = ValueSyntax("SPEC", str)
@@ -775,3 +863,33 @@ _TABLE = (
     ),
 )
 LAYERS = {layer.name: layer for layer in _TABLE}
+# In place of a name it has that of a file.
+NETWORK = LayerSyntax(
+    "network",
+    "Run the network of an .onnx file.",
+    _build_network,
+    ("net.onnx", "net.onnx:conv3 relu", "net.onnx --mean 124,116,104 --std 58,57,57"),
+    (ArgumentSyntax("model", ValueSyntax("MODEL[:UNTIL]", _parse_network)),),
+    (
+        OptionSyntax(
+            "--input-scale", "What pixels are multiplied by, e.g. 1/255.",
+            ValueSyntax("S", _parse_ratio), "1", "Input",
+        ),
+        OptionSyntax(
+            "--mean", "What is subtracted then: one number, or one for each channel.",
+            ValueSyntax("R,G,B", _parse_numbers), "0", "Input",
+        ),
+        OptionSyntax(
+            "--std", "What the result is divided by, likewise.",
+            ValueSyntax("R,G,B", _parse_numbers), "1", "Input",
+        ),
+        OptionSyntax(
+            "--channel-order", "Channels that the network takes (Caffe: bgr).",
+            _words(CHANNEL_ORDERS), "rgb", "Input",
+        ),
+    ),
+    "Its nodes become layers, up to UNTIL: the name of a node or of an output, or the number of a "
+    "layer. Without UNTIL all must be layers of chain that follow each other; the error names the "
+    "last node that can be shown. Pixels enter as numbers from 0 to 255, or 65535; a network of "
+    "one channel takes gray.",
+)  # fmt: skip

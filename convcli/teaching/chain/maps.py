@@ -11,17 +11,20 @@ import numpy as np
 from convcli.choices import PERCENTILES, Range
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.filtering import percentiles
+from convcli.images.channels import select_channels
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.network import Stage, plan_network
+from convcli.layers.network_input import NetworkInput
 from convcli.signals import SampleAxis, output_axes
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+_CHANNELS = {1: "gray", 3: "rgb"}
 STRIP_VALUES = 1 << 20  # values that become pixels at a time
 
 
@@ -41,6 +44,19 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
     return plan_network(scaled, (*image.shape, image.channels))
 
 
+def as_network_takes(image: ImageData, layers: Sequence[Layer]) -> ImageData:
+    """Return an image in the channels that a network takes: gray for one, RGB for three.
+
+    Other images, and those before layers that are no network, are returned as they are.
+    """
+    first = layers[0] if layers else None
+    wanted = first.channels if isinstance(first, NetworkInput) else None
+    if wanted == image.channels or wanted not in _CHANNELS or image.channels not in _CHANNELS:
+        return image
+    pixels = image.pixels[..., 0] if image.channels == 1 < image.pixels.ndim - 1 else image.pixels
+    return image._replace(pixels=select_channels(pixels, _CHANNELS[wanted]))
+
+
 def integrate(layers: Sequence[Layer], image: ImageData, step: Fraction) -> list[Layer]:
     """Return the layers with the sums of each convolution multiplied by the step of its input.
 
@@ -54,14 +70,16 @@ def integrate(layers: Sequence[Layer], image: ImageData, step: Fraction) -> list
     """
     from fractions import Fraction
 
-    integrated, jump = list(layers), Fraction(1)
-    for place, stage in enumerate(plan_chain(layers, image)):
+    integrated: list[Layer] = []
+    jump = Fraction(1)
+    for stage in plan_chain(layers, image):
         layer, factor = stage.layer, jump * step
         if isinstance(layer, Conv):
             sets = tuple(group.times(factor) for group in layer.sets)
-            integrated[place] = replace(layer, sets=sets)
+            layer = replace(layer, sets=sets)
         elif isinstance(layer, ConvTranspose):
-            integrated[place] = replace(layer, kernel_set=layer.kernel_set.times(factor))
+            layer = replace(layer, kernel_set=layer.kernel_set.times(factor))
+        integrated.append(layer)
         field = stage.column_field if image.shape[0] == 1 else stage.row_field
         jump = Fraction(field.step, field.parts)
     return integrated
@@ -110,6 +128,8 @@ def error_scale(layer: Layer, before: Maps, after: Maps, scale: float = 0) -> fl
         weights = (layer.map_weights(n, before.shape[2])[0] / layer.bank.divisor for n in numbers)
         own = [sum_bound(each, largest, layer.own_bias) for each in weights]
         return max(*own, scale) + largest_magnitude(np.array(layer.bias or 0))
+    if isinstance(layer, NetworkInput):  # computes in float64
+        return max(largest_magnitude(after, after.dtype), scale * layer.gain)
     if not isinstance(layer, Conv):
         return max(largest, largest_magnitude(after, after.dtype), scale)
     own = [sum_bound(k.weights, largest, k.bias * layer.bias_scale) for k in layer.kernels]

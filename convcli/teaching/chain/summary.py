@@ -16,6 +16,7 @@ from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, plan_network
+from convcli.layers.network_input import NetworkInput
 from convcli.teaching.text_table import table_lines
 
 HEADINGS = ("", "layer", "output", "channels", "parameters", "field", "jump", "mult-adds")
@@ -181,9 +182,15 @@ class ChainSummary:
 def summarize_any_size(layers: Sequence[Layer]) -> ChainSummary:
     """Summarize layers without an input: for one channel, or as many as the layers need.
 
+    A network whose input has a fixed shape is summarized for that.
+
     Raises:
         UsageError: the layers fit no input, or the number of maps depends on its size.
     """
+    first = layers[0] if layers else None
+    if isinstance(first, NetworkInput) and first.rows and first.columns and first.channels:
+        fixed = first.rows, first.columns, first.channels
+        return ChainSummary.of(fixed, plan_network(layers, fixed))
     for number, layer in enumerate(layers, 1):
         if isinstance(layer, Flatten):
             raise UsageError(
@@ -208,6 +215,8 @@ def for_any_channels(layers: Iterable[object], plan: Callable[[int], T]) -> T:
     for layer in layers:
         if isinstance(layer, ConvTranspose) and layer.bank.matrix.ndim > 2:
             counts.add(len(layer.kernels))
+        if isinstance(layer, NetworkInput) and layer.channels is not None:
+            counts.add(layer.channels)
         if isinstance(layer, BatchNorm):
             numbers = layer.mean, layer.var, layer.weight, layer.bias
             counts |= {len(each) for each in numbers if isinstance(each, tuple)}

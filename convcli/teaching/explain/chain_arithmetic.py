@@ -27,12 +27,14 @@ from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.layers.activations import LeakyRelu, Softmax
+from convcli.layers.add import Add
 from convcli.layers.base import Layer, Maps, Shape, as_working_type
 from convcli.layers.batchnorm import BatchNorm
 from convcli.layers.conv import Conv, ProbedMap
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, network_bytes, run_network
+from convcli.layers.network_input import NetworkInput
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 from convcli.layers.upsample import Upsample
 from convcli.teaching.chain.maps import chain_axis, error_scale
@@ -46,6 +48,7 @@ from convcli.teaching.explain.arithmetic import (
 )
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    AddStep,
     BatchNormStep,
     ConvStep,
     ExplainedChain,
@@ -54,6 +57,7 @@ from convcli.teaching.explain.chain_computation import (
     LayerStep,
     NormalizeStep,
     PoolStep,
+    PreprocessStep,
     SoftmaxStep,
     SpreadStep,
 )
@@ -285,22 +289,36 @@ class Tracer:
                 return self._spread_step(layer, place, common)
             case Pool() | GlobalPool() | ChannelPool():
                 return self._pool_step(layer, place, common)
+        return self._value_step(layer, place, common)
+
+    def _value_step(self, layer: Layer, place: Place, common: dict[str, Any]) -> LayerStep:
+        """Explain a value that is made of one value."""
+        number, (row, column, channel) = common["number"], place
+        before = self.maps[number - 1]
         if isinstance(layer, Flatten):
             row, column, channel = (int(each[0]) for each in _unflattened([channel], before.shape))
+        if isinstance(layer, NetworkInput):
+            channel = layer.source(channel)
         common |= {"next": (row, column, channel + 1), "channel": self.name_of(number, channel)}
         if isinstance(layer, Flatten):
             return FlattenStep(**common)
-        common["input"] = to_python(before[place])
-        if isinstance(layer, Softmax):
-            return self._softmax_step(place, common)
-        if isinstance(layer, BatchNorm):
-            mean, variance, weight, bias = layer.numbers(channel)
-            common |= {"mean": mean, "variance": variance, "weight": weight, "bias": bias}
-            return BatchNormStep(**common, eps=layer.eps)
-        if isinstance(layer, Normalize):
-            values = before[..., channel].astype(np.float64)
-            mean, variance = values.mean().item(), values.var().item()
-            return NormalizeStep(**common, mean=mean, variance=variance, eps=layer.eps)
+        common["input"] = to_python(before[row, column, channel])
+        match layer:
+            case Add():
+                return AddStep(**common, addend=to_python(layer.number(*place)))
+            case NetworkInput():
+                mean, std = layer.numbers(channel)
+                return PreprocessStep(**common, factor=layer.scale, mean=mean, std=std)
+            case Softmax():
+                return self._softmax_step(place, common)
+            case BatchNorm():
+                mean, variance, weight, bias = layer.numbers(channel)
+                common |= {"mean": mean, "variance": variance, "weight": weight, "bias": bias}
+                return BatchNormStep(**common, eps=layer.eps)
+            case Normalize():
+                values = before[..., channel].astype(np.float64)
+                mean, variance = values.mean().item(), values.var().item()
+                return NormalizeStep(**common, mean=mean, variance=variance, eps=layer.eps)
         slope = layer.slope if isinstance(layer, LeakyRelu) else None
         return ActivationStep(**common, slope=slope)
 
@@ -564,6 +582,8 @@ class Tracer:
             return _as_tuple(
                 np.unique(_unflattened(region.channels, self.maps[number - 1].shape)[2])
             )
+        if isinstance(layer, NetworkInput):
+            return tuple(sorted(map(layer.source, region.channels)))
         if isinstance(layer, ConvTranspose):
             found = (layer.map_weights(channel, channels)[1] for channel in region.channels)
             return tuple(sorted(set(chain.from_iterable(found))))

@@ -214,6 +214,40 @@ class BatchNormStep(NormalizeStep):
 
 
 @dataclass(frozen=True)
+class AddStep(LayerStep):
+    """A value to which a stored number is added.
+
+    Attributes:
+        channel: the name of the value's channel; empty if there is one.
+        input: the value.
+        addend: the number.
+    """
+
+    channel: str
+    input: Number
+    addend: Number
+
+
+@dataclass(frozen=True)
+class PreprocessStep(LayerStep):
+    """A pixel that becomes a number as a network takes it.
+
+    Attributes:
+        channel: the name of the pixel's channel; empty if there is one.
+        input: the pixel.
+        factor: it is multiplied by this.
+        mean: that is subtracted then.
+        std: that divides the difference.
+    """
+
+    channel: str
+    input: Number
+    factor: Number
+    mean: Number
+    std: Number
+
+
+@dataclass(frozen=True)
 class ChainComputation:
     """How a chain of layers computes one value, from its last layer back to the image.
 

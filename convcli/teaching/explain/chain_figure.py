@@ -69,18 +69,10 @@ from convcli.teaching.explain.chain_computation import (
     LayerStep,
     NormalizeStep,
     PoolStep,
-    SoftmaxStep,
     SpreadStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
-from convcli.teaching.explain.chain_text import (
-    batchnorm_lines,
-    combined_lines,
-    flatten_lines,
-    normalize_lines,
-    pool_lines,
-    softmax_lines,
-)
+from convcli.teaching.explain.chain_text import combined_lines, layer_lines, pool_lines
 from convcli.teaching.explain.computation import Grid
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
@@ -98,7 +90,7 @@ from convcli.teaching.explain.place_figure import (
     marked,
     surroundings,
 )
-from convcli.teaching.explain.steps import LABEL, activation_lines, step_lines, value_lines
+from convcli.teaching.explain.steps import LABEL, step_lines, value_lines
 from convcli.teaching.explain.text import places_text
 
 # Lengths in inches.
@@ -507,18 +499,8 @@ class _ExplanationPage:
                 caption = _joined(_short_pool_lines(step))
                 if is_worked and (grid := _pool_grid(step)) is not None:
                     return [_pool_part(step, grid, ends, title, caption, numbers=numbers)]
-            case ActivationStep():
-                slope = step.slope or 0
-                caption = _joined(activation_lines(step.layer, step.input, step.value, slope))
-            case SoftmaxStep():
-                brief = replace(step, window=replace(step.window, values=None))
-                caption = _joined(softmax_lines(brief))
-            case FlattenStep():
-                caption = _joined(flatten_lines(step))
-            case BatchNormStep():
-                caption = _joined(batchnorm_lines(step))
-            case NormalizeStep():
-                caption = _joined(normalize_lines(step))
+            case _:
+                caption = _joined(layer_lines(step, with_terms=False))
         if is_worked and detail.curves and _has_curve(step):
             return [_curve_part(step, self._stages[number - 1].layer, title, caption)]
         return [_words(title, caption)]

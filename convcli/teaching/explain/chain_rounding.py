@@ -13,6 +13,7 @@ from convcli.core.digits import reliable_decimals, round_number
 from convcli.teaching.decimals import Number
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    AddStep,
     BatchNormStep,
     ChainComputation,
     ConvStep,
@@ -20,6 +21,7 @@ from convcli.teaching.explain.chain_computation import (
     LayerStep,
     NormalizeStep,
     PoolStep,
+    PreprocessStep,
     SoftmaxStep,
 )
 from convcli.teaching.explain.rounding import as_shown, rounded
@@ -71,7 +73,7 @@ def step_as_shown(step: LayerStep, digits: int | None = None) -> LayerStep:
         case PoolStep():
             total = step.sum if step.sum is None else round_number(step.sum, decimals)
             return replace(step, window=window(step.window), sum=total)
-        case ActivationStep() | BatchNormStep():
+        case ActivationStep() | BatchNormStep() | AddStep() | PreprocessStep():
             return replace(step, input=round_number(step.input, window_decimals, before))
         case SoftmaxStep():
             return replace(

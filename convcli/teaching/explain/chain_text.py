@@ -16,9 +16,11 @@ from convcli.teaching.decimals import (
     exact_total,
     format_number,
     format_operand,
+    to_number,
 )
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
+    AddStep,
     BatchNormStep,
     ChainComputation,
     ConvStep,
@@ -27,17 +29,21 @@ from convcli.teaching.explain.chain_computation import (
     LayerStep,
     NormalizeStep,
     PoolStep,
+    PreprocessStep,
     SoftmaxStep,
     SpreadStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
+from convcli.teaching.explain.computation import Response
 from convcli.teaching.explain.steps import (
+    MAX_TERMS,
     activation_lines,
     combination_lines,
     equals_text,
     response_lines,
     step_lines,
     total_lines,
+    value_lines,
 )
 from convcli.teaching.explain.text import (
     MAX_HTML_TAPS,
@@ -51,9 +57,11 @@ from convcli.teaching.explain.text import (
     window_place,
     without_nan,
 )
-from convcli.teaching.text_table import Paint, TextTable, unpainted, wrapped
+from convcli.teaching.text_table import Paint, TextTable, table_lines, unpainted, wrapped
 
 _MOST_EXPONENTIALS = 10  # that a sum lists
+_MOST_TABLES = 3  # of maps that give one value each
+_LARGEST = 20  # products of many
 _NOTHING = "no value of the input is added here"
 
 Part = str | list[TextTable]  # a line, or tables that are side by side
@@ -178,17 +186,7 @@ def _work_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
             yield from _pool_parts(step)
             return
     yield ""
-    match step:
-        case ActivationStep():
-            yield from activation_lines(step.layer, step.input, step.value, step.slope or 0)
-        case SoftmaxStep():
-            yield from softmax_lines(step)
-        case FlattenStep():
-            yield from flatten_lines(step)
-        case BatchNormStep():
-            yield from batchnorm_lines(step)
-        case NormalizeStep():
-            yield from normalize_lines(step)
+    yield from layer_lines(step, with_terms=True)
 
 
 def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
@@ -207,10 +205,45 @@ def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
         new = place not in shown_places
         shown_places.add(place)
         shown = place if new else ""
-        yield from response_parts(computation, response, shown, paint, max_taps, product)
+        if len(response.sums) > _MOST_TABLES and len(response.rows) == len(response.columns) == 1:
+            yield from _one_value_parts(response, shown, product)
+        else:
+            yield from response_parts(computation, response, shown, paint, max_taps, product)
     if computation.combine:
         yield ""
     yield from combined_lines(step)
+
+
+def _one_value_parts(response: Response, place: str, product: str) -> Iterator[Part]:
+    """Yield one table of the values of many maps, of one each, and their sum.
+
+    Of more than fit a page, the table holds the largest products.
+    """
+    if place:
+        yield from wrapped(place.split(" "))
+    parts = list(response.sums)
+    if len(parts) > MAX_TERMS:
+        parts.sort(key=lambda part: (math.isfinite(part.sum), -abs(part.sum)))
+        parts = parts[:_LARGEST]
+        yield ""
+        yield f"the {_LARGEST} largest of {len(response.sums):,} products"
+    yield ""
+    rows: list[tuple[str, ...]] = [("", "value", "weight", product)]
+    for part in parts:
+        numbers = part.window[0][0], part.weights[0][0], part.products[0][0]
+        rows.append((part.channel, *map(format_number, numbers)))
+    yield from table_lines(rows, left=[0])
+    yield ""
+    products = [part.products[0][0] for part in parts]
+    if rest := len(response.sums) - len(parts):
+        others = to_number(exact_total([response.sum, *(-number for number in products)]))
+        first, *more = map(format_operand, products)
+        words = [first, *(f"+ {term}" for term in more)]
+        words.append(f"+ {format_operand(others)} (the other {rest:,})")
+        yield from step_lines("sum", [*words, f"= {format_number(response.sum)}"])
+    else:
+        yield from total_lines("sum", products, response.sum)
+    yield from value_lines(replace(response, sums=response.sums[:1]))
 
 
 def layer_lines(step: LayerStep, *, with_terms: bool) -> list[str]:
@@ -230,13 +263,26 @@ def layer_lines(step: LayerStep, *, with_terms: bool) -> list[str]:
         case SoftmaxStep():
             shown = step.window if with_terms else replace(step.window, values=None)
             return list(softmax_lines(replace(step, window=shown)))
+    return list(_value_lines(step))
+
+
+def _value_lines(step: LayerStep) -> Iterator[str]:
+    """Yield the lines of a layer that makes a value of one value."""
+    match step:
         case ActivationStep():
-            return activation_lines(step.layer, step.input, step.value, step.slope or 0)
+            yield from activation_lines(step.layer, step.input, step.value, step.slope or 0)
+        case FlattenStep():
+            yield from flatten_lines(step)
         case BatchNormStep():
-            return list(batchnorm_lines(step))
+            yield from batchnorm_lines(step)
         case NormalizeStep():
-            return list(normalize_lines(step))
-    raise TypeError(step)
+            yield from normalize_lines(step)
+        case AddStep():
+            yield from add_lines(step)
+        case PreprocessStep():
+            yield from preprocess_lines(step)
+        case _:
+            raise TypeError(step)
 
 
 def spread_text(step: SpreadStep) -> str:
@@ -353,6 +399,27 @@ def batchnorm_lines(step: BatchNormStep) -> Iterator[str]:
     if step.bias:
         text += f" {'-' if step.bias < 0 else '+'} {format_number(abs(step.bias))}"
     yield from step_lines("batchnorm", f"{text} ~ {format_number(step.value)}")
+
+
+def add_lines(step: AddStep) -> Iterator[str]:
+    """Yield the line of an addition."""
+    exact = exact_total([step.input, step.addend])
+    text = f"{format_number(step.input)} + {format_operand(step.addend)}"
+    yield from step_lines("add", f"{text} {equals_text(step.value, exact)}")
+
+
+def preprocess_lines(step: PreprocessStep) -> Iterator[str]:
+    """Yield the line that makes a number of a pixel."""
+    text = format_number(step.input)
+    if step.factor != 1:
+        text += f" * {format_operand(step.factor)}"
+    if step.mean:
+        text += f" {'-' if step.mean > 0 else '+'} {format_number(abs(step.mean))}"
+    if step.std != 1:
+        text = f"({text}) / {format_operand(step.std)}" if step.mean else f"{text} / {step.std:g}"
+    exact = as_fraction(step.input) * as_fraction(step.factor) - as_fraction(step.mean)
+    equals = equals_text(step.value, exact / as_fraction(step.std))
+    yield from step_lines("number", f"{text} {equals}")
 
 
 def _reads_all(step: LayerStep) -> bool:

@@ -12,7 +12,7 @@ from convcli.cli.chain.chain import chain
 from convcli.cli.main import root
 from convcli.layers.activations import ACTIVATIONS
 
-LAYERS = list(chain.commands)
+LAYERS = [name for name in chain.commands if name != "network"]
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_the_help_lists_every_layer_on_a_line(convcli):
     page = convcli("chain", "--help").out.decode()
     assert "chain [OPTIONS] INPUT LAYER [ARGS]... " in page
     listed = page.partition("Layers:\n")[2].partition("\n\n")[0].splitlines()
-    assert [line.split()[0] for line in listed] == LAYERS
+    assert [line.split()[0] for line in listed] == [*LAYERS, "MODEL[:UNTIL]"]
     assert all(line.endswith(".") for line in listed)
 
 
@@ -152,6 +152,13 @@ def test_every_layer_is_explained_and_has_an_example(convcli, here, name):
         if isinstance(parameter, click.Option):
             assert parameter.help
             assert parameter.help.endswith((".", "]"))
+
+
+def test_the_network_of_a_file_is_explained(convcli):
+    page = convcli("chain", "photo.png", "a.onnx", "--help", COLUMNS="80").out.decode()
+    assert page.startswith("Usage: convcli chain INPUT MODEL[:UNTIL] [OPTIONS]")
+    assert all(f"--{name} " in page for name in ("input-scale", "mean", "std", "channel-order"))
+    assert convcli("chain", "a.onnx:1", "-h", COLUMNS="80").out.decode() == page
 
 
 @pytest.mark.parametrize("words", [["-h", "x.png"], ["x.png", "-h"], ["x.png", "-h", "relu"]])

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from convcli.errors import KernelError
 from convcli.kernels.models import protobuf
-from convcli.kernels.models.onnx import TYPES, read_model
+from convcli.kernels.models.onnx import read_model
+from convcli.kernels.models.onnx_graph import TYPES
 from convcli.kernels.spec import get_kernel, read_spec
 
 KINDS = {kind: np.dtype(code) for kind, code in TYPES.items() if kind != 16}
