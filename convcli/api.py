@@ -15,6 +15,7 @@ from textwrap import indent
 from typing import (
     TYPE_CHECKING,
     Any,
+    Literal,
     SupportsFloat,
     SupportsIndex,
     TypeVar,
@@ -24,6 +25,7 @@ from typing import (
 
 from convcli.choices import (
     MAX_PIXELS,
+    PERCENTILES,
     ActivationName,
     AnchorRule,
     AnyBorder,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.explain.gradient_explanation import GradientExplanation
     from convcli.teaching.explore.array_page import ExplorePage
+    from convcli.teaching.explore.widget import ExploreWidget
     from convcli.teaching.learn.result import LearnResult
 
     PaddingLike = SupportsIndex | PaddingRule | Ints
@@ -715,6 +718,75 @@ def explain_gradient(
         )
 
 
+@overload
+def explore(
+    image: Image,
+    kernel: KernelLike,
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    combine: Combine | None = None,
+    range: Range = "clip",
+    percentile: Sequence[Number] = PERCENTILES,
+    at: IntOrPair | None = None,
+    layers: str | Iterable[str] = (),
+    widget: Literal[False] = False,
+) -> ExplorePage: ...
+
+
+@overload
+def explore(
+    image: Image,
+    kernel: KernelLike,
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    combine: Combine | None = None,
+    range: Range = "clip",
+    percentile: Sequence[Number] = PERCENTILES,
+    at: IntOrPair | None = None,
+    layers: str | Iterable[str] = (),
+    widget: Literal[True],
+) -> ExploreWidget: ...
+
+
+@overload
+def explore(
+    image: Image,
+    kernel: KernelLike,
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    combine: Combine | None = None,
+    range: Range = "clip",
+    percentile: Sequence[Number] = PERCENTILES,
+    at: IntOrPair | None = None,
+    layers: str | Iterable[str] = (),
+    widget: bool,
+) -> ExplorePage | ExploreWidget: ...
+
+
 @_documented
 def explore(
     image: Image,
@@ -731,9 +803,11 @@ def explore(
     bias: Number | None = None,
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    percentile: Sequence[Number] = PERCENTILES,
     at: IntOrPair | None = None,
     layers: str | Iterable[str] = (),
-) -> ExplorePage:
+    widget: bool = False,
+) -> ExplorePage | ExploreWidget:
     """Make a page that shows a convolution live, as ``convcli explore`` does.
 
     Args:
@@ -747,36 +821,48 @@ def explore(
         bias: replaces the kernel's own, in the image's units.
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``; replaces the family's own.
         range: how values become pixels; as for :func:`explain`.
+        percentile: what range ``percentile`` maps to black and white.
         at: (row, column) in the feature map that is explained first; None for its middle.
         layers: those that follow the convolution, each a text as after ``convcli chain``, such as
             ``relu`` or ``maxpool 2``; or one text with all of them.
+        widget: return a widget, whose ``image``, ``kernel``, ``settings`` and pinned position
+            ``at`` follow the page, and the page them; needs ``pip install 'convcli[jupyter]'``.
 
     Returns:
-        An :class:`ExplorePage`: a notebook shows it by itself, and ``save(path)`` writes it.
+        An :class:`ExplorePage`: a notebook shows it by itself, and ``save(path)`` writes it; or an
+        :class:`ExploreWidget <convcli.teaching.explore.widget.ExploreWidget>`.
 
     Raises:
         GeometryError: no window fits, or the position is outside the feature map.
         KernelError: the kernel does not exist, or cannot be applied to this image.
-        UsageError: another argument is wrong, a layer does not fit, or the image is too large for a
-            page.
+        UsageError: another argument is wrong, a layer does not fit, the image is too large for a
+            page, or the extra is not installed.
 
     >>> page = explore([[1, 2], [3, 4]], "outline", border="zero", layers=["relu", "maxpool 2"])
     >>> page.html[:15]
     '<!doctype html>'
+    >>> lesson = explore([[1, 2], [3, 4]], "sobel-x", stride=2, widget=True)
+    >>> lesson.settings["stride"], lesson.at
+    (2, None)
+    >>> lesson.set(kernel=[[1, 2, 1]], divisor=4, at=(0, 0))
+    >>> cross_correlate(lesson.image, lesson.kernel, divisor=lesson.settings["divisor"])
+    array([[1.25, 1.75],
+           [3.25, 3.75]])
     """
-    from convcli.arguments import fill_value, given_filter, in_arguments
-    from convcli.kernels.given import as_filters
-    from convcli.teaching.explore.array_page import explore_array
+    from convcli.arguments import page_setup
+    from convcli.teaching.explore.array_page import ExplorePage, PageSettings
+    from convcli.teaching.explore.page import explore_page
 
-    conv = ConvOptions(
-        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
-    )
-    with in_arguments():
-        given = given_filter(image, as_filters(kernel), conv, divisor, bias, combine, range)
-    spec, own = kernel if isinstance(kernel, str) else None, given.filter
-    return explore_array(
-        given.image, given.kernels, spec, own.conv, own.bias, own.range, given.place(at), layers
-    )
+    settings = PageSettings(
+        operation, padding, border, fill, stride, dilation, anchor, divisor, bias, combine, range,
+        percentile, layers,
+    )  # fmt: skip
+    setup = page_setup(image, kernel, settings, at)
+    if not widget:
+        return ExplorePage(explore_page(setup))
+    from convcli.teaching.explore.widget import ExploreWidget
+
+    return ExploreWidget(image, kernel, settings, at, page_setup)
 
 
 @_documented

@@ -60,6 +60,8 @@ if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that hav
     from convcli.images.image import ImageData
     from convcli.kernels.given import GivenKernels
     from convcli.kernels.spec import KernelSet
+    from convcli.teaching.explore.array_page import PageSettings
+    from convcli.teaching.explore.page import PageSetup
 
 Array = NDArray[Any]
 _VALUES = "|".join({*COMBINATIONS, *RANGES, *PADDINGS, *BORDERS, *CHANNELS})
@@ -547,6 +549,24 @@ def given_filter(
         missing=lost,
     )
     return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)
+
+
+def page_setup(image: Any, kernel: Any, settings: PageSettings, at: Any) -> PageSetup:
+    """Return what a page begins with; :func:`convcli.explore` explains the arguments.
+
+    Raises:
+        ConvcliError: as :func:`convcli.explore`.
+    """
+    from convcli.kernels.given import as_filters
+    from convcli.teaching.explore.array_page import array_setup
+
+    conv = ConvOptions(*settings[: len(ConvOptions._fields)])
+    conv = conv._replace(fill=fill_value(settings.fill, settings.border))
+    numbers = settings.divisor, settings.bias, settings.combine, settings.range
+    with in_arguments():
+        given = given_filter(image, as_filters(kernel), conv, *numbers)
+    spec = kernel if isinstance(kernel, str) else None
+    return array_setup(given.image, given.kernels, spec, given.filter, settings, given.place(at))
 
 
 def _check_filter_words(pixels: Array, operation: Any, combine: Any, range_name: Any) -> None:

@@ -106,7 +106,7 @@ def explore(
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name, write_stdout
     from convcli.teaching.explore.layers import read_page_layers
-    from convcli.teaching.explore.page import PageInput, explore_page
+    from convcli.teaching.explore.page import PageInput, PageSetup, explore_page
 
     source = one_input(source, matrix)
     if output != "-" and not output.lower().endswith(SUFFIXES):
@@ -138,7 +138,7 @@ def explore(
                 "--max-side N keeps more",
                 err=True,
             )
-        page = explore_page(
+        setup = PageSetup(
             PageInput(image, base_name(name), words),
             _page_kernels(kernel_args, sets),
             conv,
@@ -147,7 +147,8 @@ def explore(
             bias=kernel_args.bias,
             at=_checked_position(image, filters, at, check_memory),
             layers=page_layers,
-        ).encode()
+        )
+        page = explore_page(setup).encode()
     if output == "-":
         write_stdout(page)
         return

@@ -38,6 +38,7 @@ from convcli import (
     read_image,
     receptive_field,
 )
+from convcli.teaching.explore.widget import ExploreWidget
 
 IMAGE = np.arange(48, dtype=np.uint8).reshape(6, 8)
 
@@ -109,6 +110,10 @@ def explored(folder: Path) -> ExplorePage:
     page = explore(IMAGE, "sobel-x", padding=(1, 2), border="reflect", at=(1, 2))
     page.save(folder / "page.html", overwrite=True)
     assert_type(explore([1, 2, 3], [1, 2], at=1), ExplorePage)
+    lesson = explore(IMAGE, "blur", percentile=[1, 98], layers="relu", widget=True)
+    lesson.set(kernel=[[1, 2]], stride=2)
+    assert_type(lesson, ExploreWidget)
+    assert_type(lesson.kernels[0], Kernel)
     return page
 
 

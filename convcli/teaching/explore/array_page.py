@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from convcli.atomic import atomic_write, in_python
-from convcli.errors import StrPath
+from convcli.choices import PERCENTILES
+from convcli.core.dtypes import as_numbers
+from convcli.errors import StrPath, UsageError, short_repr
 from convcli.filtering import Filter, map_shape
-from convcli.geometry import ConvOptions
+from convcli.geometry import border_name
+from convcli.images.given import REAL
 from convcli.images.image import ImageData
 from convcli.kernels.spec import KernelSet, group_kernels
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.arithmetic import as_position, explain_image
 from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
-from convcli.teaching.explore.page import PageInput, PageKernel, explore_page
+from convcli.teaching.explore.page import PageInput, PageKernel, PageSetup, check_page
 
 FRAME_HEIGHT = 900  # pixels, in a notebook
 
@@ -47,41 +51,79 @@ class ExplorePage:
             file.write(self.html.encode())
 
 
-def explore_array(
+class PageSettings(NamedTuple):
+    """The settings of a page, as :func:`convcli.explore` takes them."""
+
+    operation: Any = "correlate"
+    padding: Any = "same"
+    border: Any = "edge"
+    fill: Any = 0
+    stride: Any = 1
+    dilation: Any = 1
+    anchor: Any = "before"
+    divisor: Any = None
+    bias: Any = None
+    combine: Any = None
+    range: Any = "clip"
+    percentile: Any = PERCENTILES
+    layers: Any = ()
+
+
+def array_setup(
     image: ImageData,
     kernels: KernelSet,
     spec: str | None,
-    conv: ConvOptions,
-    bias: float | None,
-    range_name: str,
+    own: Filter,
+    settings: PageSettings,
     at: Sequence[int] | None,
-    layers: str | Iterable[str],
-) -> ExplorePage:
-    """Return the page of an array, as :func:`convcli.explore` does.
+) -> PageSetup:
+    """Return what the page of an array begins with.
 
-    ``spec`` is the text that names the kernels, if there is one.
+    Args:
+        image: the input.
+        kernels: divided and combined as the settings say.
+        spec: the text that names them, if there is one.
+        own: the filter of these kernels.
+        settings: the rest of them.
+        at: the position that is explained first; None for the middle of the map.
+
+    Raises:
+        ConvcliError: as :func:`convcli.explore`.
     """
-    place = at
+    percentile = _ends(settings.percentile)
     for group in group_kernels([kernels]):
-        image_filter = Filter(group.label, group.kernels, group.combine, conv, range=range_name)
-        if place is None:
+        image_filter = Filter(group.label, group.kernels, group.combine, own.conv, range=own.range)
+        if at is None:
             rows, columns = map_shape(image, image_filter)
-            place = rows // 2, columns // 2
-        explain_image(image, image_filter, place)
-    return ExplorePage(
-        explore_page(
-            PageInput(image, "array", ("INPUT",)),
-            [_page_kernel(kernels, spec)],
-            conv,
-            range=range_name,
-            bias=bias,
-            at=as_position(place),
-            layers=read_page_layers(parse_page_layers(layers)),
-        )
+            at = rows // 2, columns // 2
+        explain_image(image, image_filter, at)
+    setup = PageSetup(
+        PageInput(image, "array", ("INPUT",)),
+        [page_kernel(kernels, spec)],
+        own.conv._replace(border=border_name(own.conv.border)),
+        range=own.range,
+        percentile=percentile,
+        bias=own.bias,
+        at=as_position(at),
+        layers=read_page_layers(parse_page_layers(settings.layers)),
     )
+    check_page(setup)
+    return setup
 
 
-def _page_kernel(kernels: KernelSet, spec: str | None) -> PageKernel:
+def _ends(percentile: Any) -> tuple[float, float] | None:
+    """Return the percentiles that range ``percentile`` maps to black and white; None if usual."""
+    ends = as_numbers(percentile, "percentile")
+    if ends.shape != (2,) or ends.dtype.kind not in REAL or not 0 <= ends[0] < ends[1] <= 100:
+        raise UsageError(
+            "percentile must be two numbers, from 0 to 100 and rising, such as (1, 99), not "
+            + short_repr(percentile)
+        )
+    low, high = ends.tolist()
+    return None if (low, high) == PERCENTILES else (low, high)
+
+
+def page_kernel(kernels: KernelSet, spec: str | None) -> PageKernel:
     """Return kernels with the options of ``convcli apply`` for them; KERNEL stands for a file."""
     first = kernels.kernels[0]
     if spec is None and len(kernels.kernels) == 1 and first.matrix.ndim == 2 and not first.bias:

@@ -53,7 +53,7 @@ export class InputPanel {
       const [target] = event.composedPath();
       const isField = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
       const isHere = target === this.document.body || event.composedPath().includes(host);
-      if (!isField && isHere && this.take(event.clipboardData)) {
+      if (!isField && isHere && host.isConnected && this.take(event.clipboardData)) {
         event.preventDefault();
       }
     });

@@ -116,11 +116,15 @@ export async function inputOfFile(file, document) {
 
 /** Return an input with another value at a pixel, in all its channels. */
 export function painted(input, [row, column], value) {
+  const { maxValue } = input;
+  if (maxValue !== null && !(Number.isInteger(value) && value >= 0 && value <= maxValue)) {
+    throw new UsageError(`a pixel is a whole number from 0 to ${maxValue}, not ${value}`);
+  }
   const [, columns, channels] = input.shape;
   const values = input.values.slice();
   const first = (row * columns + column) * channels;
   values.fill(value, first, first + channels);
   const changed = { ...input, values };
-  const isMatrix = channels === 1 && input.maxValue === null;
+  const isMatrix = channels === 1 && maxValue === null;
   return { ...changed, words: isMatrix ? matrixWords(changed) : UNNAMED_INPUT };
 }

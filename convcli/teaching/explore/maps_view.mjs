@@ -349,7 +349,7 @@ export class MapsView {
     const { pads, inputShape } = this.session.result.geometry;
     const pixel = [cell[0] - pads.top, cell[1] - pads.left];
     if (pixel.every((place, axis) => place >= 0 && place < inputShape[axis])) {
-      this.attempt({ input: painted(this.session.input, pixel, value) });
+      this.attempt(() => ({ input: painted(this.session.input, pixel, value) }));
     }
     return true;
   }

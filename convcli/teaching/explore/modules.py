@@ -46,7 +46,7 @@ def joined_script(entry: str = "start") -> str:
     if twice:
         raise ValueError(f"declared in two modules of the page, or not by name: {twice}")
     text = "\n".join(_IMPORT.sub("", _source(module)) for module in names)
-    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
 
 
 def packed(script: str) -> str:

@@ -24,7 +24,8 @@ import { Timeline } from "./timeline.mjs";
  * @param {object} state the page's data; see state.mjs
  * @param {{script?: string, settings?: object, remember?: (state: string) => void}} host the text of
  *   this script, for a worker; settings in place of the page's own; keeps the state for later
- * @returns {object} the functions for scripts; see api.mjs
+ * @returns {{api: object, session: Session, maps: MapsView, attempt: Function}} the functions for
+ *   scripts, see api.mjs; what the page shows; and what changes it, or says why it cannot
  */
 export function mount(root, state, { script = "", settings = null, remember = () => {} } = {}) {
   const document = root.ownerDocument;
@@ -89,7 +90,7 @@ export function mount(root, state, { script = "", settings = null, remember = ()
     ),
   );
   session.notify("maps");
-  return scriptApi(session, state.code, Promise.resolve());
+  return { api: scriptApi(session, state.code, Promise.resolve()), session, maps, attempt };
 }
 
 /** Begin with the remembered settings, or with the page's own where those no longer fit. */

@@ -70,20 +70,10 @@ class PageInput(NamedTuple):
     words: tuple[str, ...]
 
 
-def explore_page(
-    source: PageInput,
-    kernels: Sequence[PageKernel],
-    conv: ConvOptions,
-    *,
-    range: str = "clip",  # noqa: A002 - the option's name
-    percentile: tuple[float, float] | None = None,
-    bias: float | None = None,
-    at: Pair = (0, 0),
-    layers: PageLayers = NO_LAYERS,
-) -> str:
-    """Return the HTML of a page.
+class PageSetup(NamedTuple):
+    """What a page begins with.
 
-    Args:
+    Attributes:
         source: the image.
         kernels: those that the page is written with; it shows the first of them.
         conv: how kernels slide.
@@ -92,18 +82,57 @@ def explore_page(
         bias: added to each value, in the image's units; None for the kernels' own.
         at: the position in the feature map that is explained first.
         layers: those that follow the convolution.
+    """
+
+    source: PageInput
+    kernels: Sequence[PageKernel]
+    conv: ConvOptions
+    range: str = "clip"
+    percentile: tuple[float, float] | None = None
+    bias: float | None = None
+    at: Pair = (0, 0)
+    layers: PageLayers = NO_LAYERS
+
+
+def explore_page(setup: PageSetup) -> str:
+    """Return the HTML of a page.
+
+    Raises:
+        ConvcliError: as :func:`check_page`.
+    """
+    check_page(setup)
+    state = page_state(setup) | {"input": _input(setup.source)}
+    parts = {
+        "title": _escaped(f"{setup.kernels[0].kernels.label} over {setup.source.name}"),
+        "state": _json(state),
+        "script": packed(joined_script()),
+    }
+    before, *rest = _text("page.html").split("{{")
+    fields = (part.split("}}", 1) for part in rest)
+    return before + "".join(parts[name] + after for name, after in fields)
+
+
+def check_page(setup: PageSetup) -> None:
+    """Check that a browser can show a page.
 
     Raises:
         UsageError: the first kernels' maps are too large for a page, a number is not finite, or a
             layer does not fit.
         GeometryError: a kernel exceeds the padded image.
     """
+    source, kernels, conv, bias = setup.source, setup.kernels, setup.conv, setup.bias
     for name, number in {"fill": conv.fill, "bias": bias or 0}.items():
         if not math.isfinite(number):
             raise UsageError(f"the {name} of a page must be a finite number, not {number:g}")
     _check_size(source.image, kernels[0].kernels, conv)
-    for entry in kernels if layers.layers else ():
-        check_page_layers(source.image, entry.kernels, conv, bias, layers.layers, MAX_VALUES)
+    layers = setup.layers.layers
+    for entry in kernels if layers else ():
+        check_page_layers(source.image, entry.kernels, conv, bias, layers, MAX_VALUES)
+
+
+def page_state(setup: PageSetup) -> dict[str, Any]:
+    """Return the data of a page without its input; see state.mjs."""
+    kernels, conv, layers = setup.kernels, setup.conv, setup.layers
     settings: dict[str, Any] = {
         "kernel": kernels[0].kernels.label,
         "operation": conv.operation,
@@ -113,19 +142,18 @@ def explore_page(
         "stride": conv.stride,
         "dilation": conv.dilation,
         "anchor": conv.anchor,
-        "range": range,
-        "at": at,
+        "range": setup.range,
+        "at": setup.at,
     }
-    settings |= {} if percentile is None else {"percentile": percentile}
-    settings |= {} if bias is None else {"bias": bias}
+    settings |= {} if setup.percentile is None else {"percentile": setup.percentile}
+    settings |= {} if setup.bias is None else {"bias": setup.bias}
     settings |= {"layers": layers.texts} if layers.texts else {}
     given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
     named = {name: _named_table(name, given) for name in CATALOGUE if name not in given}
-    state = {
+    return {
         "css": _text("page.css"),
-        "input": _input(source),
         "kernels": [*given.values(), *named.values()],
-        "layerKernels": _layer_tables(kernels, layers),
+        "layerKernels": layer_tables(kernels, layers),
         "code": {
             "templates": template_texts(LIBRARY_BORDERS),
             "borders": LIBRARY_BORDERS,
@@ -133,17 +161,9 @@ def explore_page(
         "settings": settings,
         "maxValues": MAX_VALUES,
     }
-    parts = {
-        "title": _escaped(f"{kernels[0].kernels.label} over {source.name}"),
-        "state": _json(state),
-        "script": packed(joined_script()),
-    }
-    before, *rest = _text("page.html").split("{{")
-    fields = (part.split("}}", 1) for part in rest)
-    return before + "".join(parts[name] + after for name, after in fields)
 
 
-def _layer_tables(kernels: Sequence[PageKernel], layers: PageLayers) -> list[dict[str, Any]]:
+def layer_tables(kernels: Sequence[PageKernel], layers: PageLayers) -> list[dict[str, Any]]:
     """Return the kernels of layers that the page does not have, or has scaled by options."""
     given = {entry.kernels.label for entry in kernels}
     scaled = (entry.kernels.label for entry in kernels if entry.scaling)
@@ -167,18 +187,19 @@ def _check_size(image: ImageData, kernels: KernelSet, conv: ConvOptions) -> None
 
 def _input(source: PageInput) -> dict[str, Any]:
     image = source.image
-    pixels = image.pixels
-    dtype = _DTYPES.get(pixels.dtype.name, "f8")
-    channels = image.channels
-    return {
+    return stored_pixels(image.pixels) | {
         "name": source.name,
-        "shape": [*image.shape, channels],
-        "dtype": dtype,
-        "pixels": _base64(pixels, dtype),
-        "channels": channel_names(channels, image.depth),
+        "channels": channel_names(image.channels, image.depth),
         "maxValue": image.max_value,
         "words": source.words,
     }
+
+
+def stored_pixels(pixels: NDArray[Any]) -> dict[str, Any]:
+    """Return pixels, (H, W) or (H, W, C), as the page reads them."""
+    dtype = _DTYPES.get(pixels.dtype.name, "f8")
+    shape = [*pixels.shape, 1][:3]
+    return {"shape": shape, "dtype": dtype, "pixels": _base64(pixels, dtype)}
 
 
 def _named_table(name: str, given: Container[str]) -> dict[str, Any]:

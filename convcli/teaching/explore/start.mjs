@@ -19,7 +19,8 @@ function startPage() {
     }
     timer = setTimeout(() => writeHash(encodeURIComponent(text)), PAUSE_TO_REMEMBER);
   };
-  Object.assign(window.convcli, mount(root, state, { script, settings: hashSettings(), remember }));
+  const { api } = mount(root, state, { script, settings: hashSettings(), remember });
+  Object.assign(window.convcli, api);
 }
 
 function hashSettings() {

@@ -24,7 +24,13 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.arithmetic import explain_image
-from convcli.teaching.explore.page import PageInput, PageKernel, explore_page, kernel_table
+from convcli.teaching.explore.page import (
+    PageInput,
+    PageKernel,
+    PageSetup,
+    explore_page,
+    kernel_table,
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -259,7 +265,8 @@ OUTLINE = PageKernel(read_spec("outline"), ())
 
 def test_specs_name_the_same_kernels(run_cases):
     choose = random.Random(3)
-    page = explore_page(PageInput(image_of(np.zeros((9, 9))), "", ()), [OUTLINE], ConvOptions())
+    source = PageInput(image_of(np.zeros((9, 9))), "", ())
+    page = explore_page(PageSetup(source, [OUTLINE], ConvOptions()))
     tables = json.loads(re.search(r"data-convcli-state>(.*?)</script>", page)[1])["kernels"]
     specs = [*CATALOGUE, *(f"{name}@{angle}" for name in CATALOGUE for angle in (45, -90, 180, 30))]
     specs += [random_gaussian(choose) for _ in range(200)] + MATRICES + COMPUTED

@@ -22,7 +22,13 @@ from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, group_kernels, read_spec, read_specs
 from convcli.teaching.code.program import write_program
-from convcli.teaching.explore.page import PageInput, PageKernel, explore_page, kernel_table
+from convcli.teaching.explore.page import (
+    PageInput,
+    PageKernel,
+    PageSetup,
+    explore_page,
+    kernel_table,
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -40,7 +46,8 @@ KNOWN = {*TYPED, *CATALOGUE} - {"gaussian", "gabor", "log", "dog"}
 def start():
     """What every page has: tables of kernels, and what programs are made of."""
     given = PageKernel(read_spec("outline"), ())
-    page = explore_page(PageInput(image_of(np.zeros((9, 9))), "", ()), [given], ConvOptions())
+    source = PageInput(image_of(np.zeros((9, 9))), "", ())
+    page = explore_page(PageSetup(source, [given], ConvOptions()))
     state = json.loads(re.search(r"data-convcli-state>(.*?)</script>", page)[1])
     return {"tables": state["kernels"], "code": state["code"]}
 

@@ -17,12 +17,13 @@ from convcli.images.image import image_of
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 from convcli.teaching.explore import modules
-from convcli.teaching.explore.page import PageInput, PageKernel, explore_page
+from convcli.teaching.explore.page import PageInput, PageKernel, PageSetup, explore_page
 
 
 def page_of(pixels, *specs, conv=ConvOptions(), name="image.png", **options):  # noqa: B008
     kernels = [PageKernel(read_spec(spec), ("-k", spec)) for spec in specs or ["outline"]]
-    return explore_page(PageInput(image_of(pixels), name, (name,)), kernels, conv, **options)
+    source = PageInput(image_of(pixels), name, (name,))
+    return explore_page(PageSetup(source, kernels, conv, **options))
 
 
 def state_of(page):
@@ -93,7 +94,8 @@ def test_maps_that_no_browser_holds_are_refused():
 
 def test_every_module_is_part_of_the_page():
     names = {path.stem for path in modules.FOLDER.glob("*.mjs")}
-    assert set(modules.module_order()) == names
+    entries = "start", "widget", "serve_maps"
+    assert {name for entry in entries for name in modules.module_order(entry)} == names
 
 
 def test_a_name_in_two_modules_is_refused(tmp_path, monkeypatch):
@@ -144,7 +146,7 @@ def test_families_share_their_members_weights():
     source = PageInput(image_of(np.zeros((3, 3))), "", ())
     tables = {
         table["spec"]: table
-        for table in state_of(explore_page(source, [own], ConvOptions()))["kernels"]
+        for table in state_of(explore_page(PageSetup(source, [own], ConvOptions())))["kernels"]
     }
     assert tables["sobel-x"]["kernels"][0]["divisor"] == 2
     assert "divisor" not in tables["sobel"]["kernels"][0]
