@@ -12,6 +12,7 @@ from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one
 from convcli.cli.kernel_args import KernelArgs, check_stdin, optional_kernel_options
 from convcli.cli.layer_args import given_options, part_of_layer
+from convcli.cli.missing_args import refuse_missing
 from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
@@ -64,6 +65,7 @@ SUFFIXES = (".html", ".htm")
 @optional_kernel_options
 @conv_options
 @read_one_options
+@refuse_missing("a page has all pixels; convcli explain and animate leave missing ones out")
 @input_option(
     "--max-side",
     type=IntegerType(1, 4096),

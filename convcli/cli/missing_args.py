@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import click
+
 from convcli.choices import NAN_RULES, NanRule
-from convcli.cli.options import input_option, option_group
+from convcli.cli.options import Callback, Decorator, input_option, option_group
 from convcli.cli.types import NumberType, ParsedType, PathType, WordType
 from convcli.errors import UsageError
 from convcli.images.options import ReadOptions
@@ -51,15 +54,17 @@ class MissingArgs(NamedTuple):
 
 
 def _number(text: str) -> float:
-    """Return a number; a whole one is exact, whatever its size."""
+    """Return a number; a whole one is exact."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+    if math.isinf(number) and any(letter.isdigit() for letter in text):
+        raise ValueError(f"{text!r} is larger than any pixel; 'inf' is infinity")
     try:
         return int(text)
     except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number") from None
+        return number
 
 
 missing_options = option_group(
@@ -94,3 +99,21 @@ missing_options = option_group(
         help="Least share of the kernel's weight on valid pixels for a value.",
     ),
 )
+
+
+def refuse_missing(reason: str) -> Decorator:
+    """Return a decorator that refuses the options of missing pixels, each with this reason."""
+
+    def refuse(ctx: click.Context, param: click.Parameter, value: object) -> None:
+        if value is not None and not ctx.resilient_parsing:
+            raise click.UsageError(f"{param.opts[0]}: {reason}", ctx)
+
+    def decorate(callback: Callback) -> Callback:
+        for flag in ("--nan", "--mask", "--nodata", "--min-valid"):
+            declare = input_option(
+                flag, hidden=True, expose_value=False, callback=refuse, help=f"Refused: {reason}."
+            )
+            callback = declare(callback)
+        return callback
+
+    return decorate

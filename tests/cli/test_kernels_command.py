@@ -54,6 +54,13 @@ def test_show_prints_the_matrix_and_its_properties():
     assert "\nsum        0\n" in page
 
 
+def test_show_prints_every_digit_of_integers_that_no_image_can_be_summed_with(tmp_path):
+    np.save(tmp_path / "k.npy", np.array([[2**60 + 1, -1]]))
+    page = run("show", str(tmp_path / "k.npy"))
+    assert "\n  1152921504606846977 -1\n" in page
+    assert "\nmethod     none for 8-bit images: sums exceed 64-bit integers" in page
+
+
 def test_show_explains_the_arguments_of_a_computed_kernel():
     page = run("show", "gaussian:5,sigma=1.2")
     assert all(f"\n  {p.name} " in page for p in CATALOGUE["gaussian"].parameters)

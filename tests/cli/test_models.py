@@ -160,6 +160,14 @@ def test_list_prints_convolutions_with_numbers_and_the_other_tensors(net, convcl
     assert [each["name"] for each in data["tensors"]] == ["c1/W", "c1/b", "c2/W", "k"]
 
 
+def test_what_is_not_read_has_neither_shape_nor_type(convcli, here):
+    np.savez("some.npz", w=np.ones((2, 1, 3, 3)), z=np.array([1j, 2]))
+    text = convcli("kernels", "list", "some.npz").out.decode()
+    assert text.endswith("other tensor  shape      type\nz             ?      not read\n")
+    data = json.loads(convcli("kernels", "list", "some.npz", "--json").out)
+    assert data["tensors"][1] == {"name": "z", "shape": None, "dtype": None}
+
+
 def test_a_long_list_names_the_first_tensors_and_fits_a_terminal(convcli, here):
     names = [
         f"a layer with quite a long name that takes many columns, number {n}" for n in range(30)

@@ -368,8 +368,10 @@ def softmax_lines(step: SoftmaxStep) -> Iterator[str]:
     """Yield the lines of a share: the largest value, a sum of exponentials and a quotient."""
     largest, total = format_operand(step.largest), format_number(step.sum)
     count = len(step.window.channels) or 1
-    yield from step_lines("max", f"the largest of {count_text(count, 'map')} = {largest}")
     numbers = [grid[0][0] for grid in step.window.values or ()]
+    nans = [str(place) for place, number in enumerate(numbers, 1) if math.isnan(number)]
+    note = f" ({'map' if len(nans) == 1 else 'maps'} {', '.join(nans)})" * bool(nans)
+    yield from step_lines("max", f"the largest of {count_text(count, 'map')} = {largest}{note}")
     if 0 < len(numbers) <= _MOST_EXPONENTIALS:
         first, *others = (f"exp({format_number(number)} - {largest})" for number in numbers)
         yield from step_lines("sum", [first, *(f"+ {text}" for text in others), f"~ {total}"])

@@ -59,7 +59,11 @@ def _data(path: str, model: Model) -> dict[str, Any]:
         for number, each in enumerate(model.convolutions, 1)
     ]
     tensors = [
-        {"name": tensor.name, "shape": tensor.shape, "dtype": tensor.dtype}
+        {
+            "name": tensor.name,
+            "shape": tensor.shape if tensor.dtype else None,
+            "dtype": tensor.dtype or None,
+        }
         for tensor in model.tensors
     ]
     return {"file": path, "convolutions": convolutions, "tensors": tensors}
@@ -131,5 +135,7 @@ def _pair(pair: Pair | None) -> str | None:
 
 
 def _other_row(tensor: Tensor) -> tuple[str, str, str]:
+    if not tensor.dtype:  # neither type nor shape is known
+        return short_name(tensor.name), "?", "not read"
     sides = ",".join(map(str, tensor.shape))
-    return short_name(tensor.name), f"({sides})", tensor.dtype or "not numbers"
+    return short_name(tensor.name), f"({sides})", tensor.dtype

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.core.digits import reliable_decimals, round_number, round_values, sum_bound
 from convcli.core.plan import make_plan
-from convcli.errors import count_text
+from convcli.errors import UsageError, count_text
 from convcli.geometry import ConvOptions, size_text
 from convcli.kernels.entries import ComputedKernel, Signal
 from convcli.kernels.files import kernel_fields
@@ -218,7 +218,7 @@ def _properties(kernel: Kernel, digits: int | None) -> list[tuple[str, str]]:
     ends = f"{_short(least, digits)} to {_short(greatest, digits)}"
     properties.append(("output", f"{ends} for input from 0 to 255"))
     if kernel.matrix.size <= _MAX_PLANNED:
-        properties.append(("method", f"{_method(kernel)}, for 8-bit images"))
+        properties.append(("method", _method(kernel)))
     return [*properties, ("source", kernel.source)] if kernel.source else properties
 
 
@@ -238,7 +238,11 @@ def _method(kernel: Kernel) -> str:
     """Describe how an image of 1024x1024 pixels would be filtered."""
     shape = (1024, 1024, *kernel.matrix.shape[:-2][-1:])
     image = np.broadcast_to(np.uint8(0), shape)
-    return make_plan(image, kernel.matrix, ConvOptions(), kernel.divisor).describe()
+    try:
+        plan = make_plan(image, kernel.matrix, ConvOptions(), kernel.divisor)
+    except UsageError:
+        return "none for 8-bit images: sums exceed 64-bit integers"
+    return f"{plan.describe()}, for 8-bit images"
 
 
 def _short(number: Number, digits: int | None) -> str:

@@ -121,6 +121,21 @@ def test_nodata_is_compared_in_the_type_of_the_pixels(apply, save, load):
     assert np.isnan(load("o.npy")).tolist() == [[False, True, False]]
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "1" + 400 * "0"])
+def test_a_nodata_that_no_number_type_holds_is_refused(apply, number):
+    ran = apply("-k", "1 1 1", "--matrix", "1 2 3", "--nodata", number)
+    assert ran.code == 2
+    assert "is larger than any pixel; 'inf' is infinity" in ran.err
+    assert apply("-k", "1 0", "--matrix", "1 2 inf 4", "--nodata", "inf").out == b"1  2  nan  4\n"
+
+
+def test_a_page_refuses_missing_pixels_in_words(convcli):
+    for words in (["--mask", "m.png"], ["--nan", "ignore"], ["--min-valid", "1"]):
+        ran = convcli("explore", "-k", "blur", "--matrix", "1 2", "-o", "x.html", *words)
+        advice = "a page has all pixels; convcli explain and animate leave missing ones out"
+        assert (ran.code, ran.err) == (2, f"Error: {words[0]}: {advice}\n")
+
+
 def test_channels_are_missing_one_by_one_by_nodata_and_together_by_a_mask(apply, save, load):
     pixels = np.random.default_rng(4).integers(0, 9, (12, 14, 3)).astype(np.uint8)
     save("in.png", pixels)

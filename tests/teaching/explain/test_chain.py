@@ -254,6 +254,8 @@ def test_a_share_is_worked_out():
     assert "max       the largest of 3 maps = 3" in text
     assert "sum       exp(1 - 3) + exp(3 - 3) + exp(-2 - 3) ~ 1.142" in text
     assert "softmax   exp(3 - 3) / 1.142" in text
+    text = text_of(["softmax"], [[[1, np.nan, -2, np.nan]]], (0, 0), 2)
+    assert "max       the largest of 4 maps = nan (maps 2, 4)" in text
     assert "sum       of exp(x - 11) of 12 maps ~ " in text_of(["softmax"], [[range(12)]], (0, 0))
 
 
