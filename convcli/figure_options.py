@@ -7,6 +7,7 @@ matplotlib.
 from typing import NamedTuple
 
 from convcli.choices import Layout, Panel, ThemeName
+from convcli.errors import UsageError
 
 
 class FigureOptions(NamedTuple):
@@ -42,3 +43,19 @@ class FigureOptions(NamedTuple):
     bars: bool = True
     limits: tuple[float, float] | None = None
     overlay: bool = False
+
+    def check_titles(self, *counts: int, one: str = "each panel") -> None:
+        """Check that there is a title for each panel, if there are titles.
+
+        Args:
+            counts: how many titles have a meaning, the least number first.
+            one: what has a title.
+
+        Raises:
+            UsageError: there are more or fewer.
+        """
+        if self.titles is not None and len(self.titles) not in counts:
+            needed = " or ".join(map(str, dict.fromkeys(counts)))
+            raise UsageError(
+                f"titles: {needed} needed, one for {one}, and {len(self.titles)} given"
+            )

@@ -298,7 +298,8 @@ def _check_panels(figure: FigureOptions, outputs: OutputOptions, results: int) -
         curves = {"input" if each == "padded" else each for each in panels}
         check_titles(figure, len(panels), len(panels) * results, len(curves))
     elif outputs.grid:
-        check_titles(figure, results + ("input" in (figure.panels or ())))
+        tiles = results + ("input" in (figure.panels or ()))
+        check_titles(figure, tiles, one="each tile")
 
 
 def _matrix_outputs(outputs: OutputOptions, *, several: bool) -> OutputOptions:

@@ -23,6 +23,7 @@ from convcli.cli.options import (
     as_conv_options,
     check_figure_options,
     check_sheet_panels,
+    check_titles,
     comparison_option,
     conv_values,
     message_option,
@@ -114,7 +115,7 @@ class Variation(NamedTuple):
         if self.vary == "kernel":
             return [Choice(option.label, option.label, option) for option in filters]
         kind, _ = VARIED[self.vary]
-        texts = self.values or self._default_values(filters[0], image)
+        texts = self._texts(filters[0], has_pixels=image.max_value is not None)
         values = [kind.convert(text, None, None) for text in texts]
         return [
             Choice(text, f"{self.vary} {text}", self._varied(filters[0], value))
@@ -129,15 +130,23 @@ class Variation(NamedTuple):
             conv["fill"] = None
         return base._replace(conv=as_conv_options(**conv))
 
-    def _default_values(self, base: Filter, image: ImageData) -> tuple[str, ...]:
-        """Return all values of the option, except those that have no meaning for this image."""
+    def counts(self, filters: tuple[Filter, ...]) -> list[int]:
+        """Return how many ways are compared; two numbers where this depends on the image."""
+        if self.vary == "kernel":
+            return [len(filters)]
+        counts = {len(self._texts(filters[0], has_pixels=known)) for known in (True, False)}
+        return sorted(counts)
+
+    def _texts(self, base: Filter, *, has_pixels: bool) -> tuple[str, ...]:
+        """Return the chosen values, or all except those that have no meaning for this image."""
         _, values = VARIED[self.vary]
-        without = self._left_out(base, image)
-        return tuple(value for value in values if value not in without)
+        without = self._left_out(base, has_pixels=has_pixels)
+        return self.values or tuple(value for value in values if value not in without)
 
     def left_out(self, base: Filter, image: ImageData) -> str:
         """Return which of the values that are tried by default have no meaning, and why."""
-        without = {} if self.values else self._left_out(base, image)
+        has_pixels = image.max_value is not None
+        without = {} if self.values else self._left_out(base, has_pixels=has_pixels)
         reasons: dict[str, list[str]] = {}
         for value, reason in without.items():
             reasons.setdefault(reason, []).append(value)
@@ -145,16 +154,19 @@ class Variation(NamedTuple):
             f"without {' and '.join(names)}, which {reason}" for reason, names in reasons.items()
         )
 
-    def _left_out(self, base: Filter, image: ImageData) -> dict[str, str]:
-        """Return the values that have no meaning for this image, with the reasons."""
+    def _left_out(self, base: Filter, *, has_pixels: bool) -> dict[str, str]:
+        """Return the values that have no meaning for an image of pixels, or one of plain numbers.
+
+        Each has a reason.
+        """
         if self.vary == "border" and self.conv["fill"] is None:
             return {"constant": "needs --fill"}  # without a fill it equals zero
         if self.vary != "range":
             return {}
-        without = {} if image.max_value is not None else {"offset": "needs pixels"}
+        without = {} if has_pixels else {"offset": "needs pixels"}
         if base.combine == "direction":
             without |= dict.fromkeys(("abs", "offset", "raw"), "is not for colors")
-            if image.max_value is None:
+            if not has_pixels:
                 without["clip"] = "needs pixels"
         return without
 
@@ -275,6 +287,11 @@ def compare(
     variation = variation._replace(specs=kernel_args.kernel + varied)
     kernel_args, reading = kernel_args.sampled(reading, [source], varied)
     filters = variation.filters(kernel_args, missing_args.missing(reading))
+    counts = [
+        count * (1 + diff) + ("input" in (figure.panels or ()) and not diff)
+        for count in variation.counts(filters)
+    ]
+    check_titles(figure, *counts, one="each tile")
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
     with prefix_errors(name):

@@ -51,6 +51,7 @@ from convcli.cli.types import (
     parse_panels,
 )
 from convcli.conventions import CONVENTIONS
+from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import OWN_ANCHORS, ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions, check_read_options
@@ -483,17 +484,12 @@ def panel_options(
     return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT, *more)
 
 
-def check_titles(figure: FigureOptions, *counts: int) -> None:
-    """Raise UsageError where --titles names more or fewer panels than there are.
-
-    ``counts`` are the numbers that have a meaning, the least one first.
-    """
-    given = figure.titles
-    if given is not None and len(given) not in counts:
-        raise click.UsageError(
-            f"--titles: {' or '.join(map(str, dict.fromkeys(counts)))} are needed, one a panel; "
-            f"{len(given)} are given"
-        )
+def check_titles(figure: FigureOptions, *counts: int, one: str = "each panel") -> None:
+    """Check --titles before anything is read; see `FigureOptions.check_titles`."""
+    try:
+        figure.check_titles(*counts, one=one)
+    except UsageError as error:
+        raise click.UsageError(f"--{error}") from None
 
 
 def check_sheet_panels(panels: Sequence[Panel] | None) -> None:

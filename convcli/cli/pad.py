@@ -17,6 +17,7 @@ from convcli.cli.options import (
     SHOW,
     OptionDecl,
     check_figure_options,
+    check_titles,
     conv_option,
     message_option,
     output_file_option,
@@ -114,9 +115,7 @@ def pad(
     pads_of(kernel or (1, 1), padding, kernel)  # raises, before an INPUT is opened, on a mistake
     is_drawn = bool(plot or show)
     check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
-    for panel in figure.panels or ():
-        if panel not in ("input", "padded"):
-            raise click.UsageError(f"--panels: pad draws no {panel}; its panels are input, padded")
+    _check_panels(figure, border)
     unnamed = output is None and out_dir is None
     if not (unnamed and is_drawn):
         output = _output_path(source, output, out_dir, writing.format, prints=matrix is not None)
@@ -158,6 +157,17 @@ def pad(
         from convcli.plotting.save import show_figure
 
         show_figure([drawn])
+
+
+def _check_panels(figure: FigureOptions, border: str) -> None:
+    """Check the panels and the number of titles before the input is read."""
+    for panel in figure.panels or ():
+        if panel not in ("input", "padded"):
+            raise click.UsageError(f"--panels: pad draws no {panel}; its panels are input, padded")
+    if figure.titles is not None:
+        from convcli.teaching.pad.figure import title_counts
+
+        check_titles(figure, *title_counts(figure.panels, border))
 
 
 def _output_path(

@@ -114,6 +114,7 @@ def draw_sheet(
     options = options or FigureOptions()
     shown = [tile.pixels for tile in tiles if tile.pixels is not None]
     with style_context(options):
+        options.check_titles(len(tiles), one="each tile")
         tiles = _with_titles(tiles, options.titles)
         is_common = scale == "common"
         if _are_signals(shown):
@@ -237,8 +238,6 @@ def _with_titles(tiles: Sequence[SheetTile], titles: Sequence[str] | None) -> li
     """Return tiles with the user's titles, if there are any."""
     if titles is None:
         return list(tiles)
-    if len(titles) != len(tiles):
-        raise UsageError(f"--titles needs {len(tiles)}: one for each tile; {len(titles)} are given")
     return [
         tile._replace(title=title, caption="") for tile, title in zip(tiles, titles, strict=True)
     ]

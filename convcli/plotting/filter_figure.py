@@ -198,9 +198,8 @@ def _draw_signal(
     _refuse_products(panels)
     if options.layout is not None:
         raise UsageError("layout arranges images; the plots of a signal stand in one column")
+    options.check_titles(len(panels), one="each panel of a signal")
     titles = options.titles or ("",) * len(panels)
-    if len(titles) != len(panels):
-        raise UsageError(f"titles: {len(panels)} are needed, one for each panel of a signal")
     facts = ", ".join(conv_facts(results[0][0]))
     named: dict[str, str] = dict(zip(panels, titles, strict=True))
     draw = draw_overlay if options.overlay else draw_filtered_signal
@@ -219,11 +218,9 @@ def _titles(panels: Sequence[Panel], count: int) -> list[list[str]]:
     titles, across = figure_options().titles, len(panels)
     if titles is None:
         return []
+    figure_options().check_titles(across, across * count, one="each panel, or each of all results")
     if len(titles) == across:
         titles *= count
-    if len(titles) != across * count:
-        needed = f"{across}" if count == 1 else f"{across}, or {across * count} for all results,"
-        raise UsageError(f"titles: {needed} are needed, one a panel; {len(titles)} are given")
     return [list(titles[start : start + across]) for start in range(0, len(titles), across)]
 
 

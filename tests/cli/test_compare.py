@@ -306,9 +306,19 @@ def test_a_figure_is_set_by_options(compare, gray, here):
     assert "pixel" not in words
 
 
-def test_titles_are_as_many_as_tiles(compare, gray):
-    compare("-k", "outline", "--vary", "border", "--titles", "a,b", "gray.png").fails(
-        1, "--titles needs 5: one for each tile; 2 are given"
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [
+        (("--vary", "border"), "5"),
+        (("--vary", "border", "--fill", "1", "--panels", "input,result"), "7"),
+        (("--vary", "stride", "--values", "1 2 3 4", "--diff"), "8"),
+        (("--vary", "range"), "5 or 6"),
+        (("--vary", "kernel", "-k", "blur", "--panels", "input,result"), "3"),
+    ],
+)
+def test_titles_are_as_many_as_tiles_before_the_input_is_read(compare, here, options, needed):
+    compare("-k", "outline", *options, "--titles", "a,b", "absent.png", "-o", "c.png").fails(
+        2, f"--titles: {needed} needed, one for each tile, and 2 given"
     )
 
 

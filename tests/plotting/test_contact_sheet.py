@@ -294,7 +294,7 @@ def test_inputs_are_not_modified():
         ({"tiles": tiles(np.zeros((4, 4, 2)))}, "1 or 3 channels"),
         (
             {"tiles": tiles(GRAY, 3), "options": FigureOptions(titles=("a", "b"))},
-            "--titles needs 3: one for each tile; 2 are given",
+            "titles: 3 needed, one for each tile, and 2 given",
         ),
     ],
 )

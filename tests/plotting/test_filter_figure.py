@@ -497,7 +497,7 @@ def test_the_padded_input_is_hatched_and_numbered_as_the_input():
     ("options", "problem"),
     [
         ({"panels": ("products",)}, "explain --at"),
-        ({"titles": ("one",)}, "titles: 3 are needed"),
+        ({"titles": ("one",)}, "titles: 3 needed"),
         ({"cmap": "grey-ish"}, "no colormap 'grey-ish'"),
     ],
 )

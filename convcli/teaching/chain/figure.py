@@ -220,11 +220,7 @@ def check_options(options: FigureOptions, layers: int) -> None:
             )
     if options.panels is not None and "result" not in options.panels:
         raise UsageError("panels: name result, the layers' maps, or there is nothing to draw")
-    if options.titles is not None and len(options.titles) != layers + 1:
-        raise UsageError(
-            f"titles needs {layers + 1}: one for the input and each layer; "
-            f"{len(options.titles)} are given"
-        )
+    options.check_titles(layers + 1, one="the input and each layer")
 
 
 class _ChainPage:

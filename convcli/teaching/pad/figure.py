@@ -126,8 +126,8 @@ def _image_plans(
         ),
     }
     panels = {"input": original, "padded": result}
-    copies = border not in ("zero", "constant")
-    if options.panels is None and copies and result.numbered and any(pads):
+    is_chosen = options.panels is not None or len(options.titles or ()) == len(_USUAL)
+    if not is_chosen and _copies(border) and result.numbered and any(pads):
         labels = _copied_places(image, pads, border)
         copied = _CopiedPanel(padded.pixels, padded.max_value, labels=labels)
         caption = "row,column of the pixel that each cell shows"
@@ -167,6 +167,21 @@ def _image_plans(
     ]
 
 
+def title_counts(panels: Sequence[Panel] | None, border: str) -> list[int]:
+    """Return how many titles the figure of an image may have: one for each panel.
+
+    Without a choice of panels, a small matrix has a third one if its padding copies pixels.
+    """
+    if panels is not None:
+        return [len(panels)]
+    return [len(_USUAL), len(_USUAL) + 1][: 1 + _copies(border)]
+
+
+def _copies(border: str) -> bool:
+    """Return whether padding holds copies of pixels."""
+    return border not in ("zero", "constant")
+
+
 def _numbers_scale(part: Part, panel: ImagePanel) -> float:
     """Return the scale from which on the cells of a panel have room for their numbers.
 
@@ -180,12 +195,9 @@ def _numbers_scale(part: Part, panel: ImagePanel) -> float:
 
 def _titles(count: int) -> Sequence[str | None]:
     """Return the titles of this many panels that the user has chosen; None for none."""
-    titles = figure_options().titles
-    if titles is None:
-        return [None] * count
-    if len(titles) != count:
-        raise UsageError(f"--titles needs {count}: one for each panel; {len(titles)} are given")
-    return titles
+    options = figure_options()
+    options.check_titles(count)
+    return [None] * count if options.titles is None else options.titles
 
 
 def _retitled(part: Part, title: str | None) -> Part:
@@ -224,7 +236,7 @@ def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel
         draw(axes, padding)
         _name_copied(axes, padding, scale.numbers, count)
 
-    copies = padding.before + padding.after > 0 and padding.border not in ("zero", "constant")
+    copies = padding.before + padding.after > 0 and _copies(padding.border)
     note = "; below it in brackets: what it copies" * (copies and figure_options().axes)
     parts = {
         "input": plot_part(

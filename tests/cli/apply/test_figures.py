@@ -148,8 +148,14 @@ def test_text_in_svg_stays_text(apply, gray):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--plot", "p.png", "--titles", "a,b"], "--titles: 3 are needed, one a panel; 2 are"),
-        (["--grid", "p.png", "--titles", "a,b"], "--titles: 1 are needed, one a panel; 2 are"),
+        (
+            ["--plot", "p.png", "--titles", "a,b"],
+            "--titles: 3 needed, one for each panel",
+        ),
+        (
+            ["--grid", "p.png", "--titles", "a,b"],
+            "--titles: 1 needed, one for each tile",
+        ),
         (["--plot", "p.png", "--panels", "products"], "convcli explain --at draws them"),
         (["--plot", "p.png", "--panels", "input,result,input"], "'input' is named twice"),
     ],

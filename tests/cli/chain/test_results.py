@@ -250,7 +250,7 @@ def test_a_figure_has_the_layers_as_they_were_typed_and_the_options_of_figures(c
         (["--scale", "own"], "--scale is for figures; draw one with --plot FILE"),
         (["--plot", "p.png", "--layout", "grid"], "layout grid: the layers of a chain follow"),
         (["--plot", "p.png", "--panels", "padded"], "a chain has no panel padded"),
-        (["--plot", "p.png", "--titles", "a,b,c"], "titles needs 2"),
+        (["--plot", "p.png", "--titles", "a,b,c"], "titles: 2 needed, one for the input"),
     ],
 )
 def test_options_of_figures_without_meaning_are_refused(chain, photo, contents, words, said):

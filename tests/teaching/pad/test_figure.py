@@ -153,5 +153,6 @@ def test_panels_titles_and_layout():
     first, second = (axes.get_position() for axes in images(figure))
     assert first.y0 > second.y1
     assert {"One", "Two"} <= set(words(figure))
-    with pytest.raises(UsageError, match="--titles needs 3: one for each panel; 2 are given"):
-        draw("matrix", titles=("One", "Two"))
+    assert len(images(draw("matrix", titles=("One", "Two")))) == 2  # without copied places
+    with pytest.raises(UsageError, match="titles: 3 needed, one for each panel, and 1 given"):
+        draw("matrix", titles=("One",))
