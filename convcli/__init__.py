@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convcli.api import explore as explore
     from convcli.api import get_filter as get_filter
     from convcli.api import get_kernel as get_kernel
+    from convcli.api import learn_bank as learn_bank
     from convcli.api import learn_kernel as learn_kernel
     from convcli.api import list_kernels as list_kernels
     from convcli.api import output_size as output_size
@@ -43,13 +44,14 @@ if TYPE_CHECKING:
         GradientExplanation as GradientExplanation,
     )
     from convcli.teaching.explore.array_page import ExplorePage as ExplorePage
+    from convcli.teaching.learn.bank import BankResult as BankResult
     from convcli.teaching.learn.result import LearnResult as LearnResult
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "convcli.api": "animate convolve cross_correlate explain explain_gradient explore get_filter "
-    "get_kernel learn_kernel list_kernels output_size pad plan plot pool read_image "
+    "get_kernel learn_bank learn_kernel list_kernels output_size pad plan plot pool read_image "
     "receptive_field",
     "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
@@ -62,6 +64,7 @@ _HOMES = {
     "convcli.teaching.explain.explanation": "Explanation",
     "convcli.teaching.explain.gradient_explanation": "GradientExplanation",
     "convcli.teaching.explore.array_page": "ExplorePage",
+    "convcli.teaching.learn.bank": "BankResult",
     "convcli.teaching.learn.result": "LearnResult",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -33,6 +33,7 @@ from convcli import (
     explore,
     get_filter,
     get_kernel,
+    learn_bank,
     learn_kernel,
     list_kernels,
     output_size,
@@ -803,6 +804,14 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
             "before": GRAY % 7, "after": GRAY % 5, "size": 1, "operation": "correlate",
             **CONV, "bias": True, "ignore_clipped": False, "descent": True, "rate": None,
             "epochs": 2, "momentum": 0.9, "seed": 0, "threads": 1,
+        },
+    ),
+    "learn_bank": (
+        learn_bank,
+        {
+            "before": GRAY % 7, "after": np.dstack([GRAY % 5] * 2), "size": 1,
+            "operation": "correlate", **CONV, "bias": True, "ignore_clipped": False,
+            "descent": True, "rate": None, "epochs": 2, "momentum": 0.9, "seed": 0, "threads": 1,
         },
     ),
     "output_size": (

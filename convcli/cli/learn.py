@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
@@ -60,10 +60,11 @@ from convcli.images.options import ReadOptions
 if TYPE_CHECKING:
     from convcli.images.animation import AnimationTarget
     from convcli.images.image import ImageData
-    from convcli.kernels.kernel import Kernel
+    from convcli.kernels.spec import KernelSet
     from convcli.plotting.save import NotebookFigure
     from convcli.signals import SampleRange
-    from convcli.teaching.learn.pairs import FilePair
+    from convcli.teaching.learn.bank import BankResult
+    from convcli.teaching.learn.pairs import Examples, FilePair
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
     from convcli.teaching.learn.windows import Example
@@ -128,11 +129,14 @@ descent_options = option_group(
     cls=Command,
     examples="""
     convcli learn photo.png filtered.png
-    convcli learn photo.png filtered.png --size 5x3 -o kernel.npy
+    convcli learn photo.png maps.npy -o bank.npy
     convcli learn originals/ results/ --descent --plot learning.png
     """,
 )
 @model_options
+@model_option(
+    "--bank", is_flag=True, rare=True, help="Learn a filter for each channel of AFTER, as for maps."
+)
 @descent_options
 @model_option(
     "--truth",
@@ -158,10 +162,11 @@ descent_options = option_group(
 @MAX_MEMORY
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=InputType())
-@click.argument("after", metavar="AFTER", type=InputType())
+@click.argument("after", metavar="AFTER...", type=InputType(), nargs=-1, required=True)
 def learn(
     before: str,
-    after: str,
+    after: tuple[str, ...],
+    bank: bool,
     model: dict[str, Any],
     descent: dict[str, Any],
     truth: str | None,
@@ -185,14 +190,17 @@ def learn(
     BEFORE and AFTER are two images, two matrices, or two folders; one may be -. In folders, files
     with the same name form a pair: photo.png with photo.png or photo_blur.png. All pairs are used
     for one kernel. One folder with both files works too.
+
+    AFTER with other channels than BEFORE, such as an .npy (H, W, N) of maps, and several AFTER make
+    a bank: a filter for each map, or for each AFTER.
     """
     _limit_blas()
     from convcli.batch.inputs import check_name
     from convcli.batch.memory import memory_check
+    from convcli.teaching.learn.bank import learn_each
     from convcli.teaching.learn.descent import Descent
-    from convcli.teaching.learn.fit import learn_from
+    from convcli.teaching.learn.fit import check_settings, learn_from
     from convcli.teaching.learn.pairs import Examples, few, find_pairs
-    from convcli.teaching.learn.text import Truth
     from convcli.teaching.learn.windows import Model, windows_bytes
 
     shape, with_bias = model.pop("size"), not model.pop("no_bias")
@@ -208,13 +216,13 @@ def learn(
     )
     _check_outputs(output, plot, overwrite=overwrite)
     target = _animation_target(animate, plot, overwrite, is_descent=descent["descent"])
-    for name in (before, after):
+    names = (before, *after)
+    for name in names:
         check_name(name)  # before an INPUT is opened
+    if names.count("-") > 1:
+        raise UsageError("standard input ('-') can be used once only: as one image")
     specs = () if truth is None else (truth,)
-    reading = reading._replace(x=sample_range(reading.x, specs, (before, after)))
-    pairs, left = find_pairs(before, after)
-    if left:
-        click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)
+    reading = reading._replace(x=sample_range(reading.x, specs, names))
     context = click.get_current_context()
     check_memory = memory_check(max_memory)
 
@@ -226,26 +234,144 @@ def learn(
         with prefix_errors(name), suppress(GeometryError):  # learn_from names the pair
             check_memory(windows_bytes(example, fit))
 
-    examples = Examples(pairs, read, partial(click.echo, err=True), check)
-    true = None if truth is None else _read_truth(truth, before, after, reading.x)
-    learned = learn_from(examples, fit, Descent(**steps) if descent["descent"] else None)
-    compared = None
-    if true is not None:
-        compared = Truth.of(true, learned.weights.shape, None if truth == "-" else truth)
-    if output is not None:
-        _write_kernel(learned, output, overwrite=overwrite)
-    if is_drawn:
-        drawn = _draw(learned, compared, pairs, options)
-        write_figure(drawn, plot, overwrite=overwrite, quiet=True)
-    _animate(learned, compared, pairs, options, target)
-    _warn_clipped(learned)
-    data = {"pairs": [pair._asdict() for pair in pairs]}
+    groups = []
+    for each in after:
+        pairs, left = find_pairs(before, each)
+        if left:
+            click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)
+        groups.append(Examples(pairs, read, partial(click.echo, err=True), check))
+    true = None if truth is None else _read_truth(truth, names, reading.x)
+    settings = Descent(**steps) if descent["descent"] else None
+    check_settings(fit, settings)
     files = {"output": output, "figure": plot, "animation": animate}
-    _print(learned, compared, data, files, digits, json=json)
-    if show:
-        from convcli.plotting.save import show_figure
+    pairs = [pair for group in groups for pair in group.pairs]
+    report = _Report(pairs, files, options, show, overwrite, json)
+    filters, filter_names = _filters(groups, after, bank=bank)
+    if filters is None:
+        learned = learn_from(groups[0], fit, settings)
+        report.kernel(learned, true, None if truth == "-" else truth, target)
+        return
+    if target is not None:
+        raise UsageError("--animate shows one kernel that learns; give one AFTER of one map")
+    report.bank(learn_each(filters, fit, settings, names=filter_names), true)
 
-        show_figure([drawn])
+
+class _Report(NamedTuple):
+    """What is written and printed of what was learned.
+
+    Attributes:
+        pairs: the files that were learned from.
+        files: the names of the output, the figure and the animation; None for none.
+        options: of the figure.
+        show: whether the figure is shown in a window.
+        overwrite: whether files may be replaced.
+        json: whether every number is printed.
+    """
+
+    pairs: Sequence[FilePair]
+    files: dict[str, str | None]
+    options: FigureOptions
+    show: bool
+    overwrite: bool
+    json: bool
+
+    def kernel(
+        self,
+        learned: LearnResult,
+        true: KernelSet | None,
+        true_name: str | None,
+        target: AnimationTarget | None,
+    ) -> None:
+        """Report a kernel."""
+        from convcli.kernels.spec import only_kernel
+        from convcli.teaching.learn.text import Truth, learned_data, learned_text
+
+        truth = None
+        if true is not None:
+            truth = Truth.of(only_kernel(true), learned.weights.shape, true_name)
+        output = self.files["output"]
+        if output is not None:
+            _write_kernel(learned, output, overwrite=self.overwrite)
+        figure = None
+        if self.is_drawn:
+            figure = _draw(learned, truth, self.pairs, self.options)
+        _animate(learned, truth, self.pairs, self.options, target)
+        _warn_clipped(learned)
+        text = partial(learned_text, learned, truth, self.options.digits)
+        self._print(figure, text, partial(learned_data, learned, truth))
+
+    def bank(self, learned: BankResult, true: KernelSet | None) -> None:
+        """Report a bank."""
+        from convcli.teaching.learn.bank_text import bank_data, bank_text
+
+        truths = None if true is None else learned.truths(true)
+        output = self.files["output"]
+        if output is not None:
+            _write_bank(learned, output, overwrite=self.overwrite)
+        figure = None
+        if self.is_drawn:
+            from convcli.teaching.learn.bank_figure import draw_bank
+
+            title = _title(self.pairs[:1])
+            parts = learned.filters, learned.names, truths
+            figure = draw_bank(*parts, title=title, options=self.options)
+        for each in learned:
+            _warn_clipped(each)
+        parts = learned.filters, learned.names, truths
+        self._print(
+            figure, partial(bank_text, *parts, self.options.digits), partial(bank_data, *parts)
+        )
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a figure is drawn."""
+        return self.show or self.files["figure"] is not None
+
+    def _print(
+        self,
+        figure: NotebookFigure | None,
+        text: Callable[[], str],
+        data: Callable[[], dict[str, Any]],
+    ) -> None:
+        """Write the figure, print the text or the data with the names of files, and show it."""
+        from convcli.cli.report import print_json, print_name
+
+        if figure is not None:
+            write_figure(figure, self.files["figure"], overwrite=self.overwrite, quiet=True)
+        if self.json:
+            pairs = {"pairs": [pair._asdict() for pair in self.pairs]}
+            print_json(pairs | data() | self.files)
+        else:
+            click.echo(text())
+            for name in self.files.values():
+                if name is not None:
+                    print_name(f"written    {name}")
+        if self.show and figure is not None:
+            from convcli.plotting.save import show_figure
+
+            show_figure([figure])
+
+
+def _filters(
+    groups: Sequence[Examples], after: Sequence[str], *, bank: bool
+) -> tuple[list[Iterable[Example]] | None, list[str]]:
+    """Return the pairs of each filter of a bank, and its name; None for one kernel."""
+    from convcli.batch.outputs import base_name
+    from convcli.teaching.learn.bank import makes_bank, split_maps
+
+    filters: list[Iterable[Example]] = []
+    names = []
+    for group, path in zip(groups, after, strict=True):
+        name = base_name(path) if len(after) > 1 else "filter"
+        if bank or makes_bank(group):
+            maps = split_maps(group)
+            filters += maps
+            names += [f"{name} {number}" for number in range(1, len(maps) + 1)]
+        else:
+            filters.append(group)
+            names.append(name)
+    is_bank = bank or len(groups) > 1 or filters != [*groups]
+    return (filters if is_bank else None), names
 
 
 def _limit_blas() -> None:
@@ -270,12 +396,26 @@ def _check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> 
     check_outputs(output, plot, overwrite=overwrite)
 
 
-def _read_truth(truth: str, before: str, after: str, x: SampleRange | None) -> Kernel:
-    """Read the kernel of --truth."""
-    from convcli.kernels.spec import only_kernel, read_spec
+def _read_truth(truth: str, names: Sequence[str], x: SampleRange | None) -> KernelSet:
+    """Read the kernels of --truth."""
+    from convcli.kernels.spec import read_spec
 
-    check_stdin([truth], before, after)
-    return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None), x))
+    check_stdin([truth], *names)
+    return read_spec(truth, getattr(sys.stdin, "buffer", None), x)
+
+
+def _write_bank(learned: BankResult, output: str, *, overwrite: bool) -> None:
+    """Write a bank; say what it does not hold, and how a bank without channels is applied."""
+    from convcli.kernels.files import save_kernel
+
+    if not output.lower().endswith(".npy"):
+        raise UsageError(f"{shown(output)}: a bank of filters is written as .npy")
+    save_kernel(learned.kernel, Path(output), overwrite=overwrite)
+    if any(each.has_bias for each in learned):
+        click.echo(f"{shown(output)} holds no biases; --json prints them", err=True)
+    if learned[0].source[0].before.ndim > 2 and learned.weights.shape[1] == 1:
+        note = "its filters are for one channel; apply it with --channels gray"
+        click.echo(f"{shown(output)}: {note}", err=True)
 
 
 def _write_kernel(learned: LearnResult, output: str, *, overwrite: bool) -> None:
@@ -357,25 +497,3 @@ def _warn_clipped(learned: LearnResult) -> None:
             "--ignore-clipped leaves them out",
             err=True,
         )
-
-
-def _print(
-    learned: LearnResult,
-    truth: Truth | None,
-    pairs: dict[str, Any],
-    files: dict[str, str | None],
-    digits: int | None,
-    *,
-    json: bool,
-) -> None:
-    """Print the report and the names of the written files."""
-    from convcli.cli.report import print_json, print_name
-    from convcli.teaching.learn.text import learned_data, learned_text
-
-    if json:
-        print_json(pairs | learned_data(learned, truth) | files)
-        return
-    click.echo(learned_text(learned, truth, digits))
-    for name in files.values():
-        if name is not None:
-            print_name(f"written    {name}")

@@ -251,7 +251,8 @@ def test_alpha_and_depth_are_reported(learn, save, rng):
         (["none.png", "noise.png"], 1, ["none.png"]),
         (["noise.png", "gray.png"], 1, ["BEFORE is 50x40, AFTER is 14x11", "50x40 (same)"]),
         (["flat.png", "gray.png"], 1, ["BEFORE is flat"]),
-        (["gray.png", "two.npy"], 1, ["1 channel and AFTER has 2"]),
+        (["gray.png", "two.npy", "-o", "k.csv"], 1, ["a bank of filters is written as .npy"]),
+        (["gray.png", "two.npy", "--truth", "blur"], 1, ["truth has 1 kernel, but 2 filters"]),
         (["gray.png", "gray.png", "--ignore-clipped", "--size", "9"], 1, ["windows cannot"]),
         (["gray.csv", "gray.csv", "--ignore-clipped"], 1, ["8-bit or 16-bit"]),
         (["gray.png", "nan.npy"], 1, ["AFTER holds NaN"]),
@@ -378,3 +379,37 @@ def test_what_cannot_be_animated(learn, gray, options, said, contents):
     before = contents()
     learn("gray.png", "gray.png", *options).fails(2, said)
     assert contents() == before
+
+
+def test_maps_make_a_bank(learn, apply, noise, here, load):
+    bank = np.random.default_rng(3).integers(-3, 4, (4, 3, 3, 3)).astype(float)
+    np.save("bank.npy", bank)
+    apply("-k", "bank.npy", "noise.png", "--stack", "maps.npy", "--range", "raw")
+    ran = learn("noise.png", "maps.npy", "-o", "found.npy", "--plot", "f.png")
+    text = text_of(ran)
+    assert text.startswith("4 filters 3x3 over 3 channels, ")
+    assert text.endswith("written    found.npy\nwritten    f.png\n")
+    np.testing.assert_allclose(np.load("found.npy"), bank, atol=1e-9)
+    data = data_of(learn("noise.png", "maps.npy", "--truth", "bank.npy", "--json"))
+    assert [each["name"] for each in data["filters"]] == [f"filter {n}" for n in (1, 2, 3, 4)]
+    np.testing.assert_allclose([each["kernel"] for each in data["filters"]], bank, atol=1e-9)
+    assert max(each["truth"]["difference"] for each in data["filters"]) < 1e-9
+
+
+def test_several_results_make_a_bank_and_so_do_channels(learn, apply, noise):
+    apply("-k", "blur", "-k", "sobel-x", "noise.png", "--range", "raw", "--out-dir", ".")
+    names = sorted(str(path) for path in Path().glob("noise_*"))
+    ran = learn("noise.png", *names, "--plot", "f.png", "-o", "found.npy")
+    assert ran.code == 0, ran
+    assert ran.err == (
+        "found.npy: its filters are for one channel; apply it with --channels gray\n"
+    )
+    text = ran.out.decode()
+    assert text.startswith("2 filters 3x3, ")
+    assert re.search(r"noise_sobel-x\S* .*sobel-x \(also called", text)
+    assert np.load("found.npy").shape == (2, 1, 3, 3)
+    whole = data_of(learn("noise.png", names[0], "--bank", "--json"))
+    assert np.shape(whole["filters"][2]["kernel"]) == (3, 3, 3)
+    learn("noise.png", *names, "-o", "k.json").fails(1, "k.json: a bank of filters is written as")
+    flags = "--descent", "--animate", "a.gif"
+    learn("noise.png", *names, *flags).fails(1, "--animate shows one kernel")

@@ -7,7 +7,7 @@ from convcli.plotting.axes import WIDE
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import cell_texts, format_short, option_facts
-from convcli.plotting.page import PagePlan, PartOf, Rows, compose, fits_line, plot_part
+from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, fits_line, plot_part
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
 
@@ -82,7 +82,7 @@ def draw_learned(
                 rows.reverse()
         left_out = ["difference"] if truth is not None and _is_small() else []
         on_the_way = [] if history is None else _epoch_rows(learned, history, truth)
-        made_by = [] if images is None else _model_facts(images.model)
+        made_by = [] if images is None else model_facts(images.model)
         facts = ", ".join([*_facts(learned), *made_by])
         facts = "\n".join(filter(None, [verdict_text(learned, truth), facts]))
 
@@ -127,7 +127,7 @@ def channels_fact(learned: Estimate) -> list[str]:
     return [few] if channels > MAX_CHANNELS else []
 
 
-def _model_facts(model: Model) -> list[str]:
+def model_facts(model: Model) -> list[str]:
     """Return every option of the convolution, and of the fit, that is not the default."""
     conv = ConvOptions(
         model.operation,
@@ -146,17 +146,21 @@ def _model_facts(model: Model) -> list[str]:
 
 def _image_rows(images: PairImages) -> list[list[PartOf]]:
     """Return BEFORE, AFTER, the kernel's result and the error; a strip has a row of its own."""
+    side = (theme().width - _MARGIN) / 4
     parts = [
-        _image("BEFORE", images.before, images.before_max),
-        _image("AFTER", images.after, images.after_max),
-        _image("learned result", images.made, images.after_max),
-        _error(images.error),
+        image_part_of("BEFORE", images.before, images.before_max, side),
+        image_part_of("AFTER", images.after, images.after_max, side),
+        image_part_of("learned result", images.made, images.after_max, side),
+        error_part(images.error, side),
     ]
     rows, columns = images.before.shape[:2]
     return [[part] for part in parts] if columns >= WIDE * rows else [parts]
 
 
-def _image(title: str, pixels: NDArray[np.generic], max_value: int | None) -> PartOf:
+def image_part_of(
+    title: str, pixels: NDArray[np.generic], max_value: int | None, side: float
+) -> PartOf:
+    """Return an image of a pair; ``side`` is its longer side in inches."""
     rows, columns, channels = pixels.shape[0], pixels.shape[1], pixels.shape[2:]
     caption = size_text((rows, columns))
     if channels not in ((), (1,), (3,)):
@@ -168,15 +172,10 @@ def _image(title: str, pixels: NDArray[np.generic], max_value: int | None) -> Pa
     panel = ImagePanel(pixels, max_value)
     ends = common_range([panel])
     bar = value_bar(panel, ends) if max_value is None else None  # photographs need none
-    return image_part(panel, _side(), title=title, caption=caption, ends=ends, bar=bar)
+    return image_part(panel, side, title=title, caption=caption, ends=ends, bar=bar)
 
 
-def _side() -> float:
-    """Return the longer side of each of the four images."""
-    return (theme().width - _MARGIN) / 4
-
-
-def _error(error: Floats) -> PartOf:
+def error_part(error: Floats, side: float) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
     largest = f"at most {format_short(float(np.abs(error).max()), 3)}"
     caption = f"result - AFTER, {largest} apart"
@@ -186,11 +185,17 @@ def _error(error: Floats) -> PartOf:
     panel = ImagePanel(error, None)
     ends = common_range([panel])
     part = image_part(
-        panel, _side(), title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
+        panel, side, title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
     )
-    if _is_small():  # more lines would leave no room for the kernels
-        return lambda scale: part(scale)._replace(caption=f"{largest} from AFTER")
-    return part
+    if not _is_small():
+        return part
+
+    def short(scale: float) -> Part:  # more lines would leave no room for the kernels
+        whole = part(scale)
+        units = [line for line in whole.caption.split("\n") if line.startswith("bar: ")]
+        return whole._replace(caption="\n".join([f"{largest} from AFTER", *units]))
+
+    return short
 
 
 def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:

@@ -53,10 +53,7 @@ def learn_from(
     Raises:
         ConvcliError: as :func:`convcli.learn_kernel`.
     """
-    if not math.isfinite(model.fill):
-        raise UsageError(f"fill must be a finite number, not {model.fill:g}")
-    if descent is not None:
-        descent.check()
+    check_settings(model, descent)
     fit = _Fit(examples, model, thread_count(threads))
     if descent is None:
         return fit.result(fit.weights, fit.squares)
@@ -66,6 +63,18 @@ def learn_from(
     kernels, best = tuple(map(fit.shaped, history.kernels)), fit.shaped(history.best)
     path = tuple((epoch, fit.shaped(kernel)) for epoch, kernel in history.path)
     return replace(result, history=replace(history, kernels=kernels, best=best, path=path))
+
+
+def check_settings(model: Model, descent: Descent | None) -> None:
+    """Check what can be checked before there are images.
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    if not math.isfinite(model.fill):
+        raise UsageError(f"fill must be a finite number, not {model.fill:g}")
+    if descent is not None:
+        descent.check()
 
 
 class _Fit:

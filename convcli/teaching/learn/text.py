@@ -51,13 +51,15 @@ class Truth(NamedTuple):
                 f"truth {kernel.name} is {size_text(kernel.shape)}, larger than the learned "
                 f"kernel; learn one of at least {size_text(kernel.shape)}"
             )
-        own = [*kernel.weights.shape[:-2]]
+        weights, own = kernel.weights, [*kernel.weights.shape[:-2]]
+        if own == [1] and not channels:  # the same sums
+            weights, own = weights[0], []
         if own != channels:
             raise UsageError(
                 f"truth {kernel.name} has {own[0] if own else 'no'} channels, but the learned "
                 f"kernel has {channels[0] if channels else 'none'}"
             )
-        return cls(name or kernel.name, centered(kernel.weights, (most_rows, most_columns)))
+        return cls(name or kernel.name, centered(weights, (most_rows, most_columns)))
 
     def difference(self, learned: Estimate) -> float:
         """Return the largest difference of any weight."""
@@ -75,7 +77,7 @@ def learned_text(learned: Estimate, truth: Truth | None = None, digits: int | No
     3
     """
     lines = _history_lines(learned.history) if learned.history else []
-    lines += [*side_by_side(_kernel_tables(learned, truth, digits), unpainted), ""]
+    lines += [*side_by_side(kernel_tables(learned, truth, digits), unpainted), ""]
     for name, value in _facts(learned, truth):
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
@@ -89,7 +91,7 @@ def learned_html(learned: Estimate) -> str:
     from convcli.html import html_block, html_line, html_lines, html_table
 
     parts = [html_lines(_history_lines(learned.history))] if learned.history else []
-    parts += [tables_html(_kernel_tables(learned, None, None))]
+    parts += [tables_html(kernel_tables(learned, None, None))]
     parts += [html_table([*_facts(learned, None)], left=[0, 1], headings=False)]
     if verdict := verdict_text(learned):
         parts += [html_line(verdict)]
@@ -194,7 +196,7 @@ def shown_weights(learned: Estimate) -> tuple[Floats, int]:
     return np.round(learned.weights, most) + 0.0, most
 
 
-def _kernel_tables(learned: Estimate, truth: Truth | None, digits: int | None) -> list[TextTable]:
+def kernel_tables(learned: Estimate, truth: Truth | None, digits: int | None) -> list[TextTable]:
     """Return the learned weights, the same as whole numbers, and the true weights."""
     rounded, decimals = shown_weights(learned)
     if digits is not None:
@@ -222,17 +224,17 @@ def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> l
 
 
 def _facts(learned: Estimate, truth: Truth | None) -> Iterator[tuple[str, str]]:
-    yield "bias", _bias_text(learned.bias, learned.bias_error)
+    yield "bias", bias_text(learned.bias, learned.bias_error)
     yield "windows", str(learned.windows)
     yield "residual", f"{learned.residual:.3g} (root mean square)"
     share = learned.r_squared
-    yield "R squared", "none: AFTER is flat" if share is None else _share_text(share)
+    yield "R squared", "none: AFTER is flat" if share is None else share_text(share)
     yield "condition", f"{learned.condition:.4g}"
     if truth is not None:
         yield "truth", f"{truth.name}, largest difference {truth.difference(learned):.2g}"
 
 
-def _bias_text(bias: float, error: float) -> str:
+def bias_text(bias: float, error: float) -> str:
     """Write the bias to the first digit that its standard error makes uncertain."""
     if abs(bias) <= max(6 * error, 1e-9):
         return "0"
@@ -241,7 +243,7 @@ def _bias_text(bias: float, error: float) -> str:
     return f"{bias:.{max(0, math.ceil(-math.log10(error)))}f}"
 
 
-def _share_text(share: float) -> str:
+def share_text(share: float) -> str:
     """Write a share of 1, with all of its leading nines."""
     if 1 - share < _ROUNDING:
         return "1"

@@ -137,7 +137,7 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
     if results not in (1, channels):
         raise UsageError(
             f"BEFORE has {count_text(channels, 'channel')} and AFTER has {results}; AFTER "
-            "must have as many as BEFORE, or one; or convert both to gray"
+            "must have as many as BEFORE, or one; convert both to gray, or learn a bank"
         )
     groups = [slice(None)] if results == 1 else [slice(n, n + 1) for n in range(channels)]
     return [

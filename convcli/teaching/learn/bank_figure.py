@@ -1,0 +1,137 @@
+"""A bank of learned filters as a figure: a row for each filter, from the image to its error."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.plotting.heatmap import kernel_part, symmetric_limit
+from convcli.plotting.labels import format_short
+from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose
+from convcli.plotting.save import NotebookFigure
+from convcli.plotting.style import figure_options, style_context, theme
+
+# isort: split
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from convcli.errors import count_text
+from convcli.figure_options import FigureOptions
+from convcli.geometry import size_text
+from convcli.teaching.learn.figure import (
+    MAX_CHANNELS,
+    channels_fact,
+    error_part,
+    heatmap_group,
+    image_part_of,
+    model_facts,
+    most_decimals,
+)
+from convcli.teaching.learn.images import images_of
+from convcli.teaching.learn.result import LearnResult
+from convcli.teaching.learn.text import Truth, match_text
+
+_MOST_ROWS = 32  # filters that are drawn
+_MARGIN, _BETWEEN = 0.8, 0.75  # inches of a page's width: beside all parts, and for each its ticks
+_KEPT = 0.3  # the scale down to which kernels are large enough for their numbers
+_KERNEL = 0.8  # the longer side of a kernel, as a share of that of an image
+
+
+def draw_bank(
+    filters: Sequence[LearnResult],
+    names: Sequence[str],
+    truths: Sequence[Truth] | None = None,
+    *,
+    title: str = "",
+    options: FigureOptions | None = None,
+) -> NotebookFigure:
+    """Draw a row for each filter: BEFORE, its AFTER, its kernel, its result and its error.
+
+    Where there are true kernels, each stands beside the learned one. Kernels have one color scale.
+    Slides have no room for BEFORE.
+
+    Returns:
+        A figure that pyplot does not manage.
+
+    >>> from convcli import learn_bank
+    >>> image = np.arange(36).reshape(6, 6) ** 2 % 17
+    >>> learned = learn_bank(image, np.stack([image, 2 * image], axis=-1), (1, 3))
+    >>> figure = draw_bank(learned.filters, learned.names)
+    >>> [text.get_text() for text in figure.axes[2].texts]
+    ['0', '1', '0']
+    """
+    with style_context(options or FigureOptions()):
+        true = [None] * len(filters) if truths is None else truths
+        rows = [
+            _filter_row(learned, name, truth, _limit(filters, truths), is_first=not number)
+            for number, (learned, name, truth) in enumerate(
+                zip(filters[:_MOST_ROWS], names, true, strict=False)
+            )
+        ]
+        first = filters[0]
+        count = count_text(len(filters), "filter")
+        facts = [f"{count} {size_text(first.weights.shape[-2:])}", *channels_fact(first)]
+        facts += model_facts(images_of(first, *first.source).model)
+
+        def rows_of(scale: float) -> Rows:
+            return [[part(scale) for part in row] for row in rows]
+
+        left_out = ["BEFORE"] * theme().is_fixed
+        left_out += [f"{len(filters) - _MOST_ROWS} filters"] * (len(filters) > _MOST_ROWS)
+        plans = [PagePlan(rows_of, left_out)]
+        return compose(plans, title=title, facts=", ".join(facts), unit="filters")
+
+
+def _limit(filters: Sequence[LearnResult], truths: Sequence[Truth] | None) -> float:
+    """Return the largest magnitude of any weight."""
+    weights = [each.weights for each in filters] + [each.weights for each in truths or ()]
+    return symmetric_limit(np.array(weights))
+
+
+def _filter_row(
+    learned: LearnResult, name: str, truth: Truth | None, limit: float, *, is_first: bool
+) -> list[PartOf]:
+    """Return the parts of one filter; those of the first are named by columns, too."""
+    images = images_of(learned, *learned.source)
+    is_slide = theme().is_fixed
+    columns = 4 - is_slide + _KERNEL * (1 if truth is None else 2)
+    side = (theme().width - _MARGIN - _BETWEEN * columns) / columns
+    decimals = figure_options().digits
+    decimals = most_decimals() if decimals is None else decimals
+    kernels = [("learned", learned.weights)]
+    if truth is not None:
+        kernels.append((truth.name, truth.weights))
+    alike = [np.round(weights, decimals) + 0.0 for _, weights in kernels]
+    found = "" if truth is not None or learned.weights.ndim > 2 else match_text(learned)
+    found = found.removeprefix("this is ").partition(" (also")[0]
+    bias = f"bias {format_short(learned.bias, 4)}" * learned.has_bias
+    captions = [", ".join(filter(None, [found, bias])), ""]
+    parts = [
+        kernel_part(
+            heatmap_group(learned, weights, limit, MAX_CHANNELS, alike=alike),
+            side * _KERNEL,
+            title=heading,
+            caption=caption,
+            has_bar=False,
+            kept=_KEPT,
+        )
+        for (heading, _), weights, caption in zip(kernels, alike, captions, strict=False)
+    ]
+    before, after = ("BEFORE", f"AFTER: {name}") if is_first else ("", name)
+    row = [
+        image_part_of(before, images.before, images.before_max, side),
+        image_part_of(after, images.after, images.after_max, side),
+        *parts,
+        image_part_of("result" * is_first, images.made, images.after_max, side),
+        error_part(images.error, side),
+    ]
+    return [partial(_shortened, part, is_first=is_first) for part in row[1:]] if is_slide else row
+
+
+def _shortened(part: PartOf, scale: float, *, is_first: bool) -> Part:
+    """Return a part of a slide: without its caption, and without what the row above names."""
+    whole = part(scale)
+    title = whole.title if is_first or whole.title not in ("learned", "error") else ""
+    kept = whole.caption.split("\n") if whole.title == "learned" else []
+    units = [line for line in whole.caption.split("\n") if line.startswith("bar: ")]
+    return whole._replace(title=title, caption="\n".join(kept or units))
