@@ -78,7 +78,7 @@ export function explain(image, filter, at, valueOf) {
   };
 }
 
-function responseOf(image, kernel, geometry, at, channel, conv, value) {
+export function responseOf(image, kernel, geometry, at, channel, conv, value) {
   const planes = appliedPlanes(kernel, conv.operation);
   const [rows, columns] = windowPlaces(geometry, at);
   const [height, width] = geometry.inputShape;
@@ -109,7 +109,7 @@ function responseOf(image, kernel, geometry, at, channel, conv, value) {
   return { kernel: name, rows, columns, padding, sums, sum, divisor, bias, value };
 }
 
-function windowValues(image, channel, rows, columns, { border, fill }) {
+export function windowValues(image, channel, rows, columns, { border, fill }) {
   const [height, width, channels] = image.shape;
   const outside = border === "constant" ? fill : 0;
   return rows.map((row) => {
@@ -125,11 +125,13 @@ function windowValues(image, channel, rows, columns, { border, fill }) {
 /**
  * Round the results of an explanation to their reliable decimals.
  *
- * The window stays as it was read, and whole numbers stay exact. A value that would be rounded to
- * another pixel keeps its digits.
+ * Whole numbers stay exact. A value that would be rounded to another pixel keeps its digits.
+ *
+ * @param {object} explanation
+ * @param {number} bound the magnitude that sets the decimals
+ * @param {number | null} windowDecimals those of the window, if a layer's maps are read; null: all
  */
-export function asShown(explanation) {
-  const bound = largestSum(explanation);
+export function asShown(explanation, bound = largestSum(explanation), windowDecimals = null) {
   const decimals = reliableDecimals(bound);
   const { extremes } = explanation;
   const rounded = (number) => roundNumber(number, decimals);
@@ -141,6 +143,7 @@ export function asShown(explanation) {
     ...response,
     sums: response.sums.map((part) => ({
       ...part,
+      window: part.window.map((row) => row.map((number) => roundNumber(number, windowDecimals))),
       weights: part.weights.map((row) => row.map(significant)),
       products: shownProducts(part.products, decimals),
       sum: rounded(part.sum),

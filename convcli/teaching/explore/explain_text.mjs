@@ -111,8 +111,7 @@ export function heading({ at, operation, outputShape, kernel }) {
 }
 
 /** Say where the window is, and which part of it is padding. */
-function windowPlace(explanation, response) {
-  const source = `the ${sizeText(explanation.inputShape)} input`;
+export function windowPlace(explanation, response, source = inputText(explanation)) {
   const text = `window: ${placesText(response)} of ${source}`;
   if (!response.padding.some((row) => row.some(Boolean))) {
     return text;
@@ -120,6 +119,10 @@ function windowPlace(explanation, response) {
   const { border, fill } = explanation;
   const named = border === "constant" ? `${border} ${formatNumber(fill)}` : border;
   return `${text}; in brackets: padding (${named})`;
+}
+
+function inputText({ inputShape }) {
+  return `the ${sizeText(inputShape)} input`;
 }
 
 /** Write some rows and columns. */
@@ -140,7 +143,8 @@ function axisText(name, places) {
   return `${name}s ${texts.join(" and ")}`;
 }
 
-function responseLines(explanation, response, place) {
+/** Return the computation of one kernel's value; `product` is the heading of the products. */
+export function responseLines(explanation, response, place, product = "pixel*weight") {
   const lines = [];
   if (explanation.outputs[0].responses.length > 1) {
     lines.push("", response.kernel);
@@ -155,9 +159,9 @@ function responseLines(explanation, response, place) {
       lines.push(part.channel);
     }
     if (part.weights.length * part.weights[0].length > MAX_TAPS) {
-      lines.push(...largestLines(response, part));
+      lines.push(...largestLines(response, part, product));
     } else {
-      lines.push(...sideBySide(tables(response, part, kernel)), "", ...sumLines(part));
+      lines.push(...sideBySide(tables(response, part, kernel, product)), "", ...sumLines(part));
     }
   }
   if (response.sums.length > 1) {
@@ -166,7 +170,7 @@ function responseLines(explanation, response, place) {
   return [...lines, ...valueLines(response)];
 }
 
-function tables(response, part, kernel) {
+function tables(response, part, kernel, product) {
   const labels = { columns: response.columns.map(String), rows: response.rows.map(String) };
   const texts = (grid) => grid.map((row) => row.map(formatNumber));
   const window = part.window.map((row, y) =>
@@ -175,16 +179,16 @@ function tables(response, part, kernel) {
   return [
     { heading: "window", cells: window, ...labels },
     { heading: kernel, cells: texts(part.weights), ...labels },
-    { heading: "pixel*weight", cells: texts(part.products), ...labels },
+    { heading: product, cells: texts(part.products), ...labels },
   ];
 }
 
-function bracketed(value, isPadding) {
+export function bracketed(value, isPadding) {
   return isPadding ? `[${formatNumber(value)}]` : formatNumber(value);
 }
 
 /** Return a table of the largest products of a kernel, and the sum of the others. */
-function largestLines(response, part) {
+function largestLines(response, part, product) {
   const terms = response.rows.flatMap((row, y) =>
     response.columns.map((column, x) => ({
       row,
@@ -209,7 +213,7 @@ function largestLines(response, part) {
   ]);
   return [
     `the ${LARGEST} largest of ${count} products`,
-    ...tableLines([["row", "column", "window", "kernel", "pixel*weight"], ...rows]),
+    ...tableLines([["row", "column", "window", "kernel", product], ...rows]),
     "",
     ...stepLines("sum", [
       ...products.map((number, index) => (index ? "+ " : "") + formatOperand(number)),
@@ -275,7 +279,7 @@ function isQuotient(value, sum, divisor, bias) {
 }
 
 /** Return the lines that combine the values of several kernels; none for one kernel. */
-function combinationLines({ combine }, output) {
+export function combinationLines({ combine }, output) {
   const values = output.responses.map((response) => response.value);
   const { value } = output;
   switch (combine) {
@@ -366,14 +370,14 @@ function rescaleText(value, pixel, [low, high], maxValue) {
 }
 
 /** Return the lines of a step: its name, and beside it a text, or words with spaces. */
-function stepLines(name, text) {
+export function stepLines(name, text) {
   const lines = wrapped(typeof text === "string" ? text.split(" ") : text, " ".repeat(LABEL));
   // percentile is one letter wider
   lines[0] = `${name.padEnd(LABEL - 1)} ${lines[0].slice(LABEL)}`;
   return lines;
 }
 
-function totalLines(name, numbers, total) {
+export function totalLines(name, numbers, total) {
   return additionLines(name, numbers.map(formatOperand), total, exactTotal(numbers));
 }
 

@@ -1,5 +1,6 @@
 /**
- * The arithmetic of one value, in the words of `convcli explain`, and a line to be read aloud.
+ * The arithmetic of one value, in the words of `convcli explain`, and a line to be read aloud: of the
+ * map, or of a layer that is pointed at.
  *
  * The quiz hides both and asks for the pixel; of a wrong answer it names the slip that gives it.
  */
@@ -7,6 +8,7 @@
 import { formatNumber } from "./decimals.mjs";
 import { asShown } from "./explain.mjs";
 import { button, element, field, labeled } from "./elements.mjs";
+import { layersText } from "./explain_layers_text.mjs";
 import { explanationText, questionText } from "./explain_text.mjs";
 import { isPixel, slipsAt } from "./quiz.mjs";
 import { TEXTS } from "./texts.mjs";
@@ -21,6 +23,7 @@ export class ExplanationPanel {
     this.session = session;
     this.hideOutput = hideOutput;
     this.isAnswered = false;
+    this.ofLayer = null; // {number, place}: a value of the n-th layer, in place of the map's
     this.text = element(document, "pre", { tabindex: 0, "aria-label": TEXTS.arithmetic });
     this.live = element(document, "p", { class: "live", "aria-live": "polite", role: "status" });
     this.quiz = element(document, "input", { type: "checkbox", onchange: () => this.ask() });
@@ -54,9 +57,18 @@ export class ExplanationPanel {
     );
     session.onChange((what) => {
       if (what !== "work") {
+        this.ofLayer = null;
         this.ask();
       }
     });
+  }
+
+  /** Explain a value of a layer; null: that of the map again. */
+  showLayer(value) {
+    if (value !== this.ofLayer) {
+      this.ofLayer = value;
+      this.draw();
+    }
   }
 
   /** Explain another value, or ask for it. */
@@ -81,13 +93,18 @@ export class ExplanationPanel {
   }
 
   refresh() {
-    const explanation = this.session.explain();
+    const { session, ofLayer } = this;
+    const explanation = session.explain();
     this.hideOutput(this.isAsking);
     this.question.hidden = !this.isAsking;
     clearTimeout(this.timer);
     if (this.isAsking) {
-      this.text.textContent = questionText(explanation, this.session.result.kernels);
+      this.text.textContent = questionText(explanation, session.result.kernels);
       this.live.textContent = "";
+      return;
+    }
+    if (ofLayer !== null) {
+      this.text.textContent = layersText(session.explainLayer(ofLayer.number, ofLayer.place));
       return;
     }
     this.text.textContent = explanationText(explanation);

@@ -303,6 +303,7 @@ function builtConv(values, tables, level) {
     const kernels = group.kernels.map((kernel) => ({
       ...withDivisor(kernel, values),
       bias: isLater ? 0 : (bias ?? kernel.bias * level),
+      ownBias: kernel.bias * level,
     }));
     return { kernels, combine: group.combine, bias: isLater ? bias : 0 };
   });
@@ -312,6 +313,7 @@ function builtConv(values, tables, level) {
     name: "conv",
     label: `conv ${sets.map((set) => set.label).join(", ")}`,
     groups,
+    bias,
     conv: { ...conv, stride, dilation, anchor },
   };
 }

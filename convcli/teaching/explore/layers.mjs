@@ -112,7 +112,7 @@ function channelsText(count) {
 }
 
 /** Count the maps of a group of kernels: one, or one for each channel. */
-function countMaps({ kernels }, channels) {
+export function countMaps({ kernels }, channels) {
   const [first, ...others] = kernels;
   if (others.some(({ addsChannels }) => addsChannels !== first.addsChannels)) {
     throw new UsageError("--combine takes 2-D kernels or 3-D kernels (C, kh, kw), not both");
@@ -403,7 +403,7 @@ function every(count) {
 }
 
 /** Return which values of a layer's padded input a region of its output reads. */
-function regionRead(layer, [rows, columns, channels], region) {
+export function regionRead(layer, [rows, columns, channels], region) {
   switch (layer.name) {
     case "conv":
       return regionConvolved(layer, [rows, columns, channels], region);

@@ -1,8 +1,8 @@
 /**
  * The layers after the convolution: a text to change them, and a strip of their maps.
  *
- * Over a map, the pointer marks the value's field: what it depends on, in the maps before and in the
- * input. A click pins the value, arrow keys move it, Escape frees it. Over the input, it marks what
+ * Over a map, the pointer marks the value's field, what it depends on in the maps before and in the
+ * input, and its arithmetic is shown. A click pins the value, arrow keys move it, Escape frees it. Over the input, it marks what
  * the pixel feeds in each map.
  */
 
@@ -20,11 +20,13 @@ export class LayersPanel {
   /**
    * @param {(changes: object) => void} attempt changes the layers, or says why it cannot
    * @param {object} maps the view of input and map, whose `showFields` marks fields
+   * @param {(value: object | null) => void} explain explains a value, {number, place}
    */
-  constructor(document, session, attempt, maps) {
+  constructor(document, session, attempt, maps, explain) {
     this.document = document;
     this.session = session;
     this.maps = maps;
+    this.explain = explain;
     this.stages = []; // the elements of each layer
     this.place = null; // {number, at}: the value whose field is marked, of the n-th layer
     this.isPinned = false;
@@ -128,11 +130,13 @@ export class LayersPanel {
   draw() {
     const { place, session, maps } = this;
     let fields = [];
+    let value = null;
     const fed = maps.pointedPixel && session.fed(maps.pointedPixel, maps.shownChannels);
     if (place !== null) {
       const [row, column] = place.at;
       const channels = [Number(this.stages[place.number - 1].choice.value)];
       fields = session.fields(place.number, { rows: [row], columns: [column], channels });
+      value = { number: place.number, place: [row, column, ...channels] };
     }
     this.stages.forEach(({ view, line, choice }, index) => {
       const field = fields[index + 2];
@@ -150,6 +154,7 @@ export class LayersPanel {
           : TEXTS.ends(...finiteEnds(session.stages[index].map.values).map(shortNumber));
     });
     this.maps.showFields(fields);
+    this.explain(value);
   }
 
   valueText(view, region) {

@@ -58,7 +58,9 @@ export function mount(root, state, { script = "", settings = null, remember = ()
     maps.hideOutput(isHidden),
   );
   const own = new InputPanel(document, session, attempt, root);
-  const layers = new LayersPanel(document, session, attempt, maps);
+  const layers = new LayersPanel(document, session, attempt, maps, (value) =>
+    arithmetic.showLayer(value),
+  );
   const away = new TakeAway(document, session, { attempt, last: layers, remember });
   const code = new CodePanel(document, session, state.code);
   const title = element(document, "h1", {});

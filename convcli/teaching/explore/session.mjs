@@ -35,6 +35,7 @@
 
 import { UsageError } from "./errors.mjs";
 import { explain } from "./explain.mjs";
+import { explainLayers } from "./explain_layers.mjs";
 import { asPair, borderName, convGeometry, sizeText } from "./geometry.mjs";
 import { kernelsOfLists, readSpec } from "./kernels.mjs";
 import { readLayers } from "./layer_text.mjs";
@@ -146,8 +147,10 @@ export class Session {
       dilation: settings.dilation,
       anchor: settings.anchor,
     };
-    const results = resultsOf(this.kernelSet(input, settings), input, conv);
-    const layers = this.checkedLayers(input, settings, { results, conv });
+    const set = this.kernelSet(input, settings);
+    const results = resultsOf(set, input, conv);
+    const label = `conv ${set.label}`;
+    const layers = this.checkedLayers(input, settings, { results, conv, label });
     pixelRule(settings.range, input.maxValue, [0, 0]); // raises if the range needs a depth
     checkPercentile(settings.percentile);
     const [{ geometry }] = results;
@@ -169,13 +172,13 @@ export class Session {
       dilation: shortest(geometry.dilation),
       padding: shortest(settings.padding),
     };
-    return { settings: { ...settings, ...short, at }, results, conv, ...layers };
+    return { settings: { ...settings, ...short, at }, results, conv, label, ...layers };
   }
 
   /** Return the layers, and all shapes from the input's on; the convolution is the first layer. */
-  checkedLayers(input, { layers: texts, bias }, { results, conv }) {
+  checkedLayers(input, { layers: texts, bias }, first) {
     const layers = readLayers(texts, this.layerTables, levelOf(input), 2);
-    const isBiased = bias !== null && results.some(({ combine }) => combine !== null);
+    const isBiased = bias !== null && first.results.some(({ combine }) => combine !== null);
     if (layers.length === 0) {
       return { layers, shapes: [] };
     }
@@ -185,7 +188,7 @@ export class Session {
           "give no bias, or one kernel",
       );
     }
-    const chain = [convLayer({ results, conv }), ...layers];
+    const chain = [convLayer(first), ...layers];
     return { layers, shapes: planLayers(chain, input.shape, this.maxValues) };
   }
 
@@ -206,15 +209,17 @@ export class Session {
       divisor: divisor === null ? member.divisor : checkedNumber(divisor, "divisor"),
       levels: member.bias,
       bias: bias === null ? member.bias * level : checkedNumber(bias, "bias"),
+      ownBias: member.bias * level,
     }));
     return { ...set, kernels, combine: combine ?? set.combine };
   }
 
-  show(input, { settings, results, conv, layers, shapes }, maps) {
+  show(input, { settings, results, conv, label, layers, shapes }, maps) {
     this.pending = null;
     this.input = input;
     this.settings = settings;
     this.conv = conv;
+    this.label = label;
     const withPixels = (each, map) => {
       const extremes = extremesOf(map.values, settings.range, settings.percentile);
       const toPixel = pixelRule(settings.range, input.maxValue, extremes);
@@ -276,6 +281,14 @@ export class Session {
     return fieldsOf([convLayer(this), ...layers], this.shapes, region);
   }
 
+  /** Explain a value of the n-th layer after the convolution; see explain_layers.mjs. */
+  explainLayer(number, place) {
+    const layers = [convLayer(this), ...this.stages.map(({ layer }) => layer)];
+    const first = stackMaps(this.results.map(({ map }) => map));
+    const maps = [this.input, first, ...this.stages.map(({ map }) => map)];
+    return explainLayers(layers, maps, number + 1, place);
+  }
+
   /** Return what of each layer's maps a pixel of the input feeds; see regionsFed in layers.mjs. */
   fed([row, column], channels) {
     const layers = this.stages.map(({ layer }) => layer);
@@ -328,9 +341,8 @@ function geometryOf(kernel, input, conv) {
 }
 
 /** Return the convolution as the first of the layers. */
-function convLayer({ results, conv }) {
-  const label = `conv ${results.map((result) => result.label).join(", ")}`;
-  return { name: "conv", label, groups: results, conv };
+function convLayer({ results, conv, label, settings }) {
+  return { name: "conv", label, groups: results, conv, bias: settings?.bias ?? null };
 }
 
 function jobOf(image, { results, conv, layers }) {

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
 const { Session } = await import(new URL("session.mjs", explore));
 const { explanationText } = await import(new URL("explain_text.mjs", explore));
+const { layersText } = await import(new URL("explain_layers_text.mjs", explore));
 const { formatNumber, roundNumber } = await import(new URL("decimals.mjs", explore));
 const { readSpec } = await import(new URL("kernels.mjs", explore));
 const { codeCommand, codeText, commandText } = await import(new URL("command.mjs", explore));
@@ -47,6 +48,7 @@ function layered({ input, kernels, layerKernels, settings, place: [row, column, 
     maps: session.stages.map(({ map: { shape, values } }) => ({ shape, values: numbers(values) })),
     pixels: numbers(session.pixels().values),
     field: [rows, columns],
+    text: layersText(session.explainLayer(settings.layers.length, [row, column, map])),
     command: commandText(session),
     fed: session.fed(pixel.slice(0, 2), pixel.slice(2)),
   };

@@ -564,6 +564,7 @@ def test_a_person_writes_layers_and_points_at_their_fields(browser, write):
     explanation = chain.explain(pixels, (1, 0))
     field = str(explanation).split("field")[1].split(" of the")[0].strip()
     assert stage(browser, 4, line) == f"row 1, column 0: {explanation.value:g}\nfield {field}"
+    assert text_of(browser) == str(explanation)
     browser.element("canvas.grid", "each.scrollIntoView()")
     browser.mouse("mouseMoved", *point(browser, 0, (6, 8), (3, 4)))
     browser.settle()
@@ -576,8 +577,11 @@ def test_a_person_writes_layers_and_points_at_their_fields(browser, write):
     assert "(pinned)" in stage(browser, 4, line), "a pinned value stays"
     browser.press("ArrowRight")
     assert stage(browser, 4, line).startswith("row 1, column 1: ")
+    assert text_of(browser) == str(chain.explain(pixels, (1, 1)))
     browser.press("Escape")
     assert stage(browser, 4, line).startswith("values ")
+    at = json.loads(browser.run("convcli.state()"))["at"]
+    assert text_of(browser) == explained(pixels, "1 2 1", at, padding="valid")
     browser.element(texts, enter % json.dumps("maxpool 7"))
     browser.settle()
     said = "layer 2 (maxpool 7x7): window 7x7 exceeds the 6x6 input"

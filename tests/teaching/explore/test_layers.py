@@ -153,7 +153,7 @@ def expected(image, spec, conv, layers, choose):
         whole = None
         if np.array_equal(image.pixels, image.pixels.astype(int)):
             whole = run_chain(image._replace(pixels=image.pixels.astype(np.int32)), stages)[2:]
-        return place, (maps[2:], whole, explanation.field)
+        return place, (maps[2:], whole, explanation)
     except ConvcliError as error:
         return (0, 0, 0), str(error)
 
@@ -167,7 +167,8 @@ def difference(image, value_range, want, got):
         return "" if is_own or got.get("error") == known else "error"
     if "maps" not in got:
         return "refused"
-    maps, whole, field = want
+    maps, whole, explanation = want
+    field = explanation.field
     scale = max(1, *(np.abs(each).max() for each in (image.pixels, *maps)))
     for number, (after, own) in enumerate(zip(maps, got["maps"], strict=True)):
         values = np.array([float(value) for value in own["values"]])
@@ -180,6 +181,8 @@ def difference(image, value_range, want, got):
             return "values"
     if field != ((), ()) and [list(axis) for axis in field] != got["field"]:
         return "field"
+    if got["text"] != str(explanation):
+        return "text"
     # From the page's own values, since its pixels can differ by 1 where a value is near a half.
     pixels = maps_to_image(values.reshape(after.shape), value_range, image.depth, image)[0].pixels
     own_pixels = np.array([float(value) for value in got["pixels"]])
@@ -209,9 +212,14 @@ def test_maps_fields_and_refusals_are_those_of_chain(run_cases, seed, count, tmp
         given.append((image, case_of(image, spec, conv, layers, place, value_range)))
         wanted.append(want)
     answers = run_cases([case for _, case in given])
+    rounded = 0  # texts of values that are not whole: sums round in another order
     for (image, case), want, got in zip(given, wanted, answers, strict=True):
         kind = difference(image, case["layers"]["settings"]["range"], want, got)
+        if kind == "text" and not all(np.array_equal(each, each.round()) for each in want[0]):
+            rounded += 1
+            continue
         assert not kind, (kind, case, want, got)
+    assert rounded <= count / 25
     assert refused < count / 2
     assert sum(isinstance(want, str) for want in wanted) < count / 2
 
