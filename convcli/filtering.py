@@ -17,7 +17,7 @@ from convcli.core.combine import COMBINERS, combined_type, direction, gradient_a
 from convcli.core.correlate import KernelNumbers, feature_map, fits_in_place, run
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.core.dtypes import saturate
-from convcli.core.memory import estimated_bytes
+from convcli.core.memory import MASKED, estimated_bytes
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import thread_count
@@ -40,7 +40,6 @@ if TYPE_CHECKING:  # most filters need all pixels
     from convcli.core.missing import Missing, PartialSums
 
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
-MASKED = 3  # as many strips as for all pixels: of the mask, and of what anchors add
 PLAIN_BYTES = 8  # of a plain number, at most
 LARGE = 1 << 18  # bytes of an image that its result may overwrite
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
@@ -196,7 +195,9 @@ def filter_image(
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
     missing = 0
     if task.where is not None:
-        missing = int(np.count_nonzero(task.where.any(axis=tuple(range(2, task.where.ndim)))))
+        from convcli.core.missing import count_missing
+
+        missing = count_missing(task.where)
     light = "in linear light, " if image_filter.linear_light else ""
     return Filtered(result, stats, light + maps + task.plans[0].describe(), axes, missing)
 

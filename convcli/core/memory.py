@@ -29,6 +29,7 @@ from convcli.geometry import ConvOptions, Geometry, Pair
 
 ITEM = DOUBLE.itemsize  # no number in a strip is wider
 TAP_BYTES, PLAN_BYTES = 512, 1 << 16  # of the schedule, and of the rest of a plan
+MASKED = 3  # as many strips as for all pixels: of the mask, and of what anchors add
 TILE_COPIES = 6  # of a tile in float64: pixels, spectra and their products
 
 

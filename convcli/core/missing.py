@@ -80,6 +80,15 @@ class Missing(NamedTuple):
         return first
 
 
+def count_missing(where: NDArray[np.bool]) -> int:
+    """Return how many pixels are missing, (H, W) or (H, W, C), in one channel at least.
+
+    >>> count_missing(np.array([[[True, True], [False, False], [False, True]]]))
+    2
+    """
+    return int(np.count_nonzero(where.any(axis=tuple(range(2, where.ndim)))))
+
+
 def _fitted(mask: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.bool]:
     """Return a mask as (H, W) or, for each channel, (H, W, C)."""
     if mask.ndim == 3 and mask.shape[2] == 1:

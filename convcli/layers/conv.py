@@ -6,22 +6,25 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
-from convcli.core.correlate import run
+from convcli.core.correlate import KernelNumbers, run
 from convcli.core.depthwise import depthwise
 from convcli.core.dtypes import DOUBLE, float_type, int_if_whole, smallest_integer, with_channels
-from convcli.core.memory import strip_bytes
+from convcli.core.memory import MASKED, strip_bytes
 from convcli.core.plan import Plan, as_applied, make_plan
 from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
+
+if TYPE_CHECKING:
+    from convcli.core.missing import Missing
 
 
 class ProbedMap(NamedTuple):
@@ -71,6 +74,7 @@ class Conv:
         method: how the sums are computed, one of :data:`convcli.choices.METHODS`.
         threads: the largest number of threads; None for one per processor.
         slug: the layer in a file name.
+        missing: how NaN is left out of the sums; None where sums that weigh NaN are NaN.
     """
 
     sets: tuple[KernelSet, ...]
@@ -82,6 +86,7 @@ class Conv:
     method: str = "auto"
     threads: int | None = None
     slug: str = "conv"
+    missing: Missing | None = None
 
     name = "conv"
 
@@ -157,6 +162,8 @@ class Conv:
 
     def _depthwise(self, maps: Maps) -> Maps | None:
         """Compute all maps at once if each reads one channel; None if that is not possible."""
+        if self._leaves_out(maps) is not None:
+            return None
         kernels, options = self.kernels, self.options
         shapes = {(kernel.matrix.shape, kernel.divisor, kernel.bias) for kernel in kernels}
         if len(shapes) > 1 or self.method != "auto" or kernels[0].divisor != 1:
@@ -232,6 +239,7 @@ class Conv:
             for kernel in self.kernels
         ]
         most = max(strips) * max(len(group.kernels) for group in self.sets)
+        most *= 1 if self.missing is None else MASKED
         if self.groups == shape[2] > 1:  # the maps of a depthwise convolution are padded as a whole
             padded = self.kernel_geometry(self.kernels[0], shape).padded_shape
             most += DOUBLE.itemsize * math.prod(padded) * shape[2]
@@ -300,6 +308,8 @@ class Conv:
 
     def _apply_set(self, group: KernelSet, maps: Maps) -> Maps:
         """Filter with one kernel, or with several that are combined strip by strip."""
+        if (missing := self._leaves_out(maps)) is not None:
+            return self._apply_partial(group, maps, missing)
         plans = self._plans(group, maps)
         dtype = combined_type([plan.types for plan in plans], group.combine)
         out = np.empty(plans[0].shape, dtype)
@@ -308,6 +318,30 @@ class Conv:
             out[rows] = COMBINERS[group.combine](blocks) if group.combine else blocks[0]
 
         run(plans, maps, store, self.threads)
+        return self._with_bias(out, group)
+
+    def _leaves_out(self, maps: Maps) -> Missing | None:
+        """Return how NaN is left out of these maps; None if there is none, or it counts."""
+        if self.missing is None or maps.dtype.kind != "f" or not np.isnan(maps).any():
+            return None
+        return self.missing
+
+    def _apply_partial(self, group: KernelSet, maps: Maps, missing: Missing) -> Maps:
+        """Filter maps with missing values."""
+        from convcli.core.missing import partial_map
+
+        terms = [
+            KernelNumbers(kernel.matrix, kernel.divisor, self._sum_bias(kernel, group.combine))
+            for kernel in group.kernels
+        ]
+        method, threads = self.method, self.threads
+        out = partial_map(
+            maps, missing, terms, group.combine, self.options, method=method, threads=threads
+        )
+        return self._with_bias(out, group)
+
+    def _with_bias(self, out: NDArray[Any], group: KernelSet) -> Maps:
+        """Return the map of a set with the bias that is added to combinations."""
         if group.combine and isinstance(self.bias, int | float):
             out = add_biases(out, (self.bias,))
         return with_channels(out)

@@ -174,12 +174,12 @@ def conv_facts(image_filter: Filter) -> list[str]:
     if image_filter.bias is not None:
         facts.append(f"bias {format_short(image_filter.bias)}")
     if image_filter.missing is not None:
-        facts += _missing_facts(image_filter.missing)
+        facts += missing_facts(image_filter.missing)
     facts += ["linear light"] * image_filter.linear_light
     return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
 
 
-def _missing_facts(missing: Missing) -> list[str]:
+def missing_facts(missing: Missing) -> list[str]:
     """Say which pixels are missing, in words."""
     facts = ["NaN ignored"] * missing.nan + ["mask"] * (missing.mask is not None)
     if missing.nodata is not None:

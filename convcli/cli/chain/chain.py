@@ -19,6 +19,7 @@ from convcli.choices import RANGES, SCALES, Scale
 from convcli.cli.command import HELP_ALL, Command, Group, Option
 from convcli.cli.files import no_input
 from convcli.cli.kernel_args import check_stdin, sample_range
+from convcli.cli.missing_args import MissingArgs, missing_options
 from convcli.cli.options import (
     DENSITY,
     MARK,
@@ -379,6 +380,7 @@ output_options = option_group(
 )
 @panel_options("input", "kernel", "result")
 @read_one_options
+@missing_options
 @write_one_options
 @MATRIX
 @MAX_MEMORY
@@ -392,6 +394,7 @@ def chain(
     scale: Scale | None,
     figure: FigureOptions,
     reading: ReadOptions,
+    missing_args: MissingArgs,
     writing: WriteOptions,
     max_memory: int | float,
 ) -> None:
@@ -410,7 +413,8 @@ def chain(
         raise click.UsageError("--scale is for figures; draw one with --plot FILE")
     figure = figure._replace(digits=writing.digits)
     outputs |= {"figure": figure, "scale": scale or "common"}
-    ctx.obj = source, matrix, outputs, reading, writing, max_memory
+    missing = missing_args.missing(reading)
+    ctx.obj = source, matrix, outputs, reading, missing, writing, max_memory
 
 
 @chain.result_callback()
@@ -419,10 +423,11 @@ def _run(ctx: click.Context, results: list[list[BuiltLayer]], /, **_: object) ->
     """Run the layers that the commands returned."""
     from convcli.cli.chain.results import ChainOutputs, run
 
-    source, matrix, outputs, reading, writing, max_memory = ctx.obj
+    source, matrix, outputs, reading, missing, writing, max_memory = ctx.obj
     x = ctx.meta.get(_X) or sample_range(reading.x, (), [source], density=outputs["density"])
     reading = reading._replace(x=x)
     built = [layer for result in results for layer in result]
     outputs["texts"] = [each.text for each in built]
     layers = [layer for each in built for layer in each.layers]
-    run(source, ChainOutputs(**outputs), reading, writing, layers, max_memory, matrix)
+    chosen = ChainOutputs(**outputs)
+    run(source, chosen, reading, writing, layers, max_memory, matrix, missing)

@@ -27,7 +27,6 @@ from convcli.cli.report import (
     print_name,
     write_stdout,
 )
-from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.figure_options import FigureOptions
 from convcli.images.arrays import write_npy
@@ -46,6 +45,7 @@ from convcli.teaching.chain.maps import (
     as_network_takes,
     chain_axis,
     error_scale,
+    input_maps,
     integrate,
     maps_to_image,
     plan_chain,
@@ -54,6 +54,7 @@ from convcli.teaching.chain.maps import (
 from convcli.teaching.chain.summary import ChainSummary
 
 if TYPE_CHECKING:
+    from convcli.core.missing import Missing
     from convcli.plotting.save import NotebookFigure
 
 _FAINT = 0.02  # share of white up to which an image looks black
@@ -101,10 +102,12 @@ def run(
     layers: Sequence[Layer],
     max_memory: int | float,
     matrix: str | None = None,
+    missing: Missing | None = None,
 ) -> None:
     """Run the layers on one input, write the outputs, and print their names or the summary.
 
     The text of a ``matrix`` is read instead of the source, and its result is printed by default.
+    ``missing`` says which pixels are missing; None for none.
 
     Raises:
         ConvcliError: the input cannot be read, a layer does not fit its input, or a file cannot
@@ -128,8 +131,8 @@ def run(
         if outputs.density and reading.x is not None:
             axis = image.axis or reading.x.axis(reading.x.samples)
             layers = integrate(layers, image, axis.step)
-        stages = plan_chain(layers, image)
-        writer = _ChainWriter(image, name, outputs, writing, stages)
+        stages = plan_chain(layers, image, missing)
+        writer = _ChainWriter(image, name, outputs, writing, stages, missing)
         if outputs.needs_maps:
             shape = (*image.shape, image.channels)
             check_memory(image.pixels.nbytes + network_bytes(stages, shape, image.pixels.dtype))
@@ -204,7 +207,9 @@ class _ChainWriter:
         outputs: ChainOutputs,
         writing: WriteOptions,
         stages: Sequence[Stage],
+        missing: Missing | None = None,
     ) -> None:
+        self.missing = missing
         self.image = image
         self.name = name
         self.outputs = outputs
@@ -221,7 +226,7 @@ class _ChainWriter:
         target = self._choose_target() if outputs.has_result else None
         layer_paths = [] if outputs.each_dir is None else self._layer_paths(outputs.each_dir)
         self._check_paths(layer_paths)
-        planes = maps = with_channels(self.image.pixels)
+        planes = maps = input_maps(self.image, self.missing)
         prints = outputs.json or (target is not None and target.format.is_matrix)
         scale = 0.0
         plot = None
@@ -234,6 +239,7 @@ class _ChainWriter:
                 texts=outputs.texts,
                 scale=outputs.scale,
                 options=outputs.figure,
+                missing=self.missing,
             )
         for stage, after in zip(self.stages, run_network(self.stages, planes), strict=True):
             if (prints or plot is not None) and after.dtype.kind == "f":
@@ -316,13 +322,14 @@ class _ChainWriter:
             self.image,
             self.outputs.percentile or PERCENTILES,
             scale,
+            None if self.missing is None else self.missing.nodata,
         )
         axes = OutputAxes(chain_axis(self.stages, self.image))
         image = image._replace(axis=axes.positions)
         if target.format.name == "txt":  # one position of all maps, as one line
             image = image._replace(pixels=image.pixels.reshape(image.shape[0], -1))
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
-        if stats.nans and image.depth is not None:
+        if stats.nans and image.depth is not None and stats.nodata is None:
             notes += (nan_note(stats.nans, "the last layer"),)
         if (
             image.max_value is not None
@@ -343,6 +350,11 @@ class _ChainWriter:
             "max": finite(maximum),
             "clipped": round(stats.clipped, 6),
         }
+        if self.missing is not None:
+            from convcli.core.missing import count_missing
+
+            count = count_missing(self.missing.of(self.image.pixels))
+            self.record |= {"missing": count, "invalid": stats.nans}
         self._record_places(stats, axes, maps)
         if self.data is None:
             self._note("output", target.path)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from convcli.choices import Scale as ScaleName
-from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData
@@ -41,7 +40,7 @@ from convcli.plotting.image_panel import (
     number_notes,
     stretch_notes,
 )
-from convcli.plotting.labels import text_width
+from convcli.plotting.labels import missing_facts, text_width
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
     PagePlan,
@@ -69,7 +68,10 @@ from convcli.teaching.chain.blocks import (
     next_block,
     unit_groups,
 )
-from convcli.teaching.chain.maps import chain_axis
+from convcli.teaching.chain.maps import chain_axis, input_maps
+
+if TYPE_CHECKING:
+    from convcli.core.missing import Missing
 
 MAX_LAYERS = 99
 
@@ -154,6 +156,7 @@ class ChainPlot:
         texts: of the layers, as they were typed; None for their labels.
         scale: ``common``: layers that keep units share one color scale; ``own``: each map has one.
         options: how the figure looks.
+        missing: which pixels are missing; None for none. Plain numbers are drawn as NaN there.
 
     Raises:
         UsageError: there are more than 99 layers, or an option has no meaning.
@@ -167,6 +170,7 @@ class ChainPlot:
         texts: Sequence[str] | None = None,
         scale: ScaleName = "common",
         options: FigureOptions | None = None,
+        missing: Missing | None = None,
     ) -> None:
         if len(stages) > MAX_LAYERS:
             raise UsageError(f"a figure shows 1 to {MAX_LAYERS} layers, not {len(stages)}")
@@ -176,8 +180,10 @@ class ChainPlot:
         self._axes = [chain_axis(stages[:number], image) for number in range(len(stages) + 1)]
         self._stages = stages
         self._texts = list(map(short_name, texts or [stage.layer.label for stage in stages]))
+        self._facts = [] if missing is None else missing_facts(missing)
+        pixels = input_maps(image, missing if image.depth is None else None)
         with style_context(self._options):
-            block = first_block(with_channels(image.pixels), image.max_value)
+            block = first_block(pixels, image.max_value)
             self._blocks = [block._replace(axis=self._axes[0])]
 
     def add(self, stage: Stage, maps: Maps, error_scale: float = 0.0) -> None:
@@ -206,7 +212,7 @@ class ChainPlot:
                 blocks = [block._replace(title=text, facts=None) for block, text in named]
             if self._options.panels is not None and "input" not in self._options.panels:
                 blocks = blocks[1:]
-            return _ChainPage(blocks, self._scale, title).draw()
+            return _ChainPage(blocks, self._scale, title, self._facts).draw()
 
 
 def check_options(options: FigureOptions, layers: int) -> None:
@@ -226,8 +232,10 @@ def check_options(options: FigureOptions, layers: int) -> None:
 class _ChainPage:
     """Blocks and arrows in rows, as a theme's page holds them."""
 
-    def __init__(self, blocks: Sequence[Block], scale: ScaleName, title: str) -> None:
-        self._blocks, self._title = blocks, title
+    def __init__(
+        self, blocks: Sequence[Block], scale: ScaleName, title: str, facts: Sequence[str]
+    ) -> None:
+        self._blocks, self._title, self._facts = blocks, title, facts
         self._is_common = scale == "common"
         self._texts: list[list[tuple[str, ...]]] = []
         self._scales: list[Scale] = []
@@ -252,14 +260,13 @@ class _ChainPage:
             PagePlan(partial(self._rows, detail), self._left_out(detail))
             for detail in self._levels_of_detail()
         ]
-        facts = ""
-        if figure_options().limits is not None:
-            facts = ""
-        elif not self._is_common:
-            facts = "each map has its own scale"
-        elif self._is_shared:
-            facts = "layers of one unit share a scale"
-        return compose(plans, title=self._title, facts=facts, least=_LEAST_SCALE)
+        facts = [*self._facts]
+        if figure_options().limits is None:
+            if not self._is_common:
+                facts.append("each map has its own scale")
+            elif self._is_shared:
+                facts.append("layers of one unit share a scale")
+        return compose(plans, title=self._title, facts=", ".join(facts), least=_LEAST_SCALE)
 
     def _levels_of_detail(self) -> Iterator[_LevelOfDetail]:
         """Yield less and less detail: without ticks, numbers, maps, at last without layers."""

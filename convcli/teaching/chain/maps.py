@@ -10,6 +10,7 @@ import numpy as np
 
 from convcli.choices import PERCENTILES, Range
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
+from convcli.core.dtypes import with_channels
 from convcli.filtering import percentiles
 from convcli.images.channels import select_channels
 from convcli.images.image import ImageData, level_of, max_value_of
@@ -24,24 +25,44 @@ from convcli.signals import SampleAxis, output_axes
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from convcli.core.missing import Missing
+
 _CHANNELS = {1: "gray", 3: "rgb"}
 STRIP_VALUES = 1 << 20  # values that become pixels at a time
 
 
-def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
+def plan_chain(
+    layers: Sequence[Layer], image: ImageData, missing: Missing | None = None
+) -> list[Stage]:
     """Compute each layer's output shape and costs for an image.
 
     The kernels' own biases, which are stated for 8-bit pixels, are scaled to the image's depth.
+    If pixels may be ``missing``, convolutions leave NaN out.
 
     Raises:
         UsageError: as :func:`convcli.layers.network.plan_network`.
     """
     scale = level_of(image.depth)
-    scaled = [
-        replace(layer, bias_scale=scale) if isinstance(layer, Conv | ConvTranspose) else layer
-        for layer in layers
-    ]
-    return plan_network(scaled, (*image.shape, image.channels))
+    rule = missing and missing._replace(nan=True, mask=None, nodata=None)
+
+    def planned(layer: Layer) -> Layer:
+        if isinstance(layer, Conv):
+            return replace(layer, bias_scale=scale, missing=rule)
+        if isinstance(layer, ConvTranspose):
+            return replace(layer, bias_scale=scale)
+        return layer
+
+    return plan_network([*map(planned, layers)], (*image.shape, image.channels))
+
+
+def input_maps(image: ImageData, missing: Missing | None = None) -> Maps:
+    """Return the pixels that the first layer reads, (H, W, C): NaN where they are missing."""
+    if missing is None or not (where := missing.of(image.pixels)).any():
+        return with_channels(image.pixels)
+    from convcli.core.missing import with_nan
+
+    kind = np.result_type(image.pixels, np.float32)
+    return with_channels(with_nan(image.pixels.astype(kind, copy=False), where))
 
 
 def as_network_takes(image: ImageData, layers: Sequence[Layer]) -> ImageData:
@@ -150,6 +171,7 @@ def maps_to_image(
     like: ImageData,
     percentile: tuple[float, float] = PERCENTILES,
     scale: float | None = None,
+    nodata: float | None = None,
 ) -> tuple[ImageData, ValueStats]:
     """Turn maps into pixels.
 
@@ -160,6 +182,7 @@ def maps_to_image(
         like: an image whose metadata and format are carried over.
         percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
         scale: from :func:`error_scale`; None if no digits are written.
+        nodata: the pixel that NaN becomes; None for black.
 
     Returns:
         The image, and the statistics of the maps' values.
@@ -167,14 +190,14 @@ def maps_to_image(
     Raises:
         UsageError: the range needs a depth.
     """
-    value_range = ValueRange(range, max_value_of(depth))
+    value_range = ValueRange(range, max_value_of(depth), nodata=nodata)
     if range == "percentile":
         low, high = percentiles(maps, percentile)
-        value_range = ValueRange(range, max_value_of(depth), low, high)
+        value_range = ValueRange(range, max_value_of(depth), low, high, nodata)
     stats = ValueStats(value_range)
     stats.add(maps)
     if range == "rescale":
-        value_range = ValueRange(range, max_value_of(depth), stats.minimum, stats.maximum)
+        value_range = ValueRange(range, max_value_of(depth), stats.minimum, stats.maximum, nodata)
     pixels = np.empty(maps.shape, value_range.dtype_for(maps.dtype))
     strips = min(-(-maps.size // STRIP_VALUES), len(maps))
     for values, out in zip(
