@@ -52,7 +52,7 @@ def depthwise(
     >>> depthwise(image, weights, ConvOptions().geometry((1, 2), (1, 1)), "edge").tolist()
     [[[0, 3], [4, 9]]]
     """
-    types = _types(maps, weights, fill)
+    types = sum_types(maps, weights, fill)
     padded_size = math.prod(geometry.padded_shape) * maps.shape[2]
     is_large = math.prod(geometry.output_shape) > _LARGEST
     if types is None or is_large or padded_size > _MOST_PADDED * maps.size + _STRIP_VALUES:
@@ -95,7 +95,7 @@ def depthwise(
     return out.reshape(rows, columns, channels * count)
 
 
-def _types(
+def sum_types(
     maps: NDArray[Any], weights: NDArray[Any], fill: float
 ) -> tuple[np.dtype[Any], np.dtype[Any]] | None:
     """Return the types of the sums and of the result, or None if these do not hold the sums."""

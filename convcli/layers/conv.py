@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import KernelNumbers, run
 from convcli.core.depthwise import depthwise
 from convcli.core.dtypes import DOUBLE, float_type, int_if_whole, smallest_integer, with_channels
+from convcli.core.grouped import grouped
 from convcli.core.memory import MASKED, strip_bytes
 from convcli.core.plan import Plan, as_applied, make_plan
 from convcli.errors import KernelError, UsageError, count_text
@@ -141,7 +143,7 @@ class Conv:
             UsageError: the sums exceed 64-bit integers.
         """
         each, count = maps.shape[2] // self.groups, len(self.sets) // self.groups
-        if self.groups > 1 and each == 1 and (every := self._depthwise(maps)) is not None:
+        if self.groups > 1 and (every := self._all_groups(maps)) is not None:
             return every
         runs = (
             [(self.sets, maps)]
@@ -160,23 +162,31 @@ class Conv:
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
         return add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
 
-    def _depthwise(self, maps: Maps) -> Maps | None:
-        """Compute all maps at once if each reads one channel; None if that is not possible."""
-        if self._leaves_out(maps) is not None:
+    def _all_groups(self, maps: Maps) -> Maps | None:
+        """Compute the maps of all groups at once; None if that is not possible or takes longer."""
+        kernel, options, weights = self.sets[0].kernels[0], self.options, self._bank
+        if weights is None or self.method != "auto" or self._leaves_out(maps) is not None:
             return None
-        kernels, options = self.kernels, self.options
-        shapes = {(kernel.matrix.shape, kernel.divisor, kernel.bias) for kernel in kernels}
-        if len(shapes) > 1 or self.method != "auto" or kernels[0].divisor != 1:
-            return None
-        applied = [as_applied(kernel.matrix, options.operation) for kernel in kernels]
-        weights = np.stack(applied).reshape(maps.shape[2], -1, *kernels[0].shape)
         shape = maps.shape[0], maps.shape[1], maps.shape[2]
-        geometry = self.kernel_geometry(kernels[0], shape)
+        geometry = self.kernel_geometry(kernel, shape)
         border = border_name(options.border)
-        result = depthwise(maps, weights, geometry, border, options.fill, self.threads)
-        own = self._sum_bias(kernels[0], None)
+        if weights.shape[2] == 1:
+            result = depthwise(maps, weights[:, :, 0], geometry, border, options.fill, self.threads)
+        else:
+            result = grouped(maps, weights, geometry, border, options.fill, self.threads)
+        own = self._sum_bias(kernel, None)
         biases = self.bias if isinstance(self.bias, tuple) else (own,)
         return add_biases(result, biases) if result is not None and any(biases) else result
+
+    @cached_property
+    def _bank(self) -> NDArray[Any] | None:
+        """The weights as applied, (groups, N / groups, C / groups, kh, kw), if they are a bank."""
+        kernels = self.kernels
+        shapes = {(kernel.matrix.shape, kernel.divisor, kernel.bias) for kernel in kernels}
+        if len(shapes) > 1 or kernels[0].divisor != 1:
+            return None
+        applied = [as_applied(kernel.matrix, self.options.operation) for kernel in kernels]
+        return np.stack(applied).reshape(self.groups, -1, *kernels[0].matrix.shape)
 
     def kernels_of(self, number: int, channels: int) -> tuple[KernelSet, range]:
         """Return the kernels that compute a map, and the channels that they read.
@@ -240,7 +250,7 @@ class Conv:
         ]
         most = max(strips) * max(len(group.kernels) for group in self.sets)
         most *= 1 if self.missing is None else MASKED
-        if self.groups == shape[2] > 1:  # the maps of a depthwise convolution are padded as a whole
+        if self.groups > 1:  # the maps are padded as a whole
             padded = self.kernel_geometry(self.kernels[0], shape).padded_shape
             most += DOUBLE.itemsize * math.prod(padded) * shape[2]
         return most
