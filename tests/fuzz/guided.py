@@ -1,9 +1,9 @@
-"""A search for faults guided by coverage: ``python tests/fuzz/guided.py readers|spec --runs N``.
+"""A search for faults guided by coverage: ``guided.py readers|spec|models --runs N``.
 
 It needs atheris (``pip install atheris``) and says so where that is missing. libFuzzer starts from
-the same small files and SPECs as the tests, damages them as the tests do or in its own ways, and
-keeps what reaches new lines of convcli and of Pillow. At the first fault it shows the traceback,
-leaves the input in the folder that ``--keep`` names, and ends with a code that is not 0.
+the same small files, SPECs and networks as the tests, damages them as the tests do or in its own
+ways, and keeps what reaches new lines of convcli and of Pillow. At the first fault it shows the
+traceback, leaves the input in the folder that ``--keep`` names, and ends with a code that is not 0.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -23,7 +24,7 @@ SPECS = 300  # that the search starts from
 def main() -> int:
     """Search for faults; return 0 at once if atheris is not installed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("target", choices=["readers", "spec"])
+    parser.add_argument("target", choices=["readers", "spec", "models"])
     parser.add_argument("--runs", type=int, default=100_000, help="inputs; -1: until stopped")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the corpus and for what fails")
@@ -38,8 +39,12 @@ def main() -> int:
         import seeds
 
         seeds.groups()  # loads convcli and all decoders of Pillow while imports are instrumented
+        from convcli.kernels.models.spec import FORMATS
+
+        for name in set(FORMATS.values()):
+            import_module(f"convcli.kernels.models.{name}")
     keep = (arguments.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))).absolute()
-    judge, mutate = readers(keep) if arguments.target == "readers" else specs(keep)
+    judge, mutate = {"readers": readers, "spec": specs, "models": models}[arguments.target](keep)
     print(f"inputs that fail are left in {keep}", flush=True)
     os.chdir(keep)
     options = {
@@ -108,6 +113,46 @@ def specs(keep: Path) -> tuple[Judge, Mutate]:
             return b"-\n" + damaged(data[2:], rng, files)
         text = damaged_spec(data.decode(errors="replace"), rng)
         return text.encode(errors="surrogatepass")
+
+    return judge, _mutator(damaged_either)
+
+
+def models(keep: Path) -> tuple[Judge, Mutate]:
+    """Return a function that reads a network's file from bytes, and one that damages it.
+
+    The first line is the suffix of the file's name.
+    """
+    from mutations import damaged, damaged_inside
+    from seeds import models as files_by_suffix
+    from verdicts import judge_model
+
+    from convcli.kernels.models.archive import FAULTS
+
+    by_suffix = files_by_suffix()
+    files = tuple(data for group in by_suffix.values() for data in group.values())
+    _write_corpus(
+        keep,
+        tuple(
+            suffix.encode() + b"\n" + data
+            for suffix, group in by_suffix.items()
+            for data in group.values()
+        ),
+    )
+    suffixes = {suffix.encode(): keep / f"it{suffix}" for suffix in by_suffix}
+
+    def judge(data: bytes) -> None:
+        suffix, _, content = data.partition(b"\n")
+        if suffix in suffixes:
+            judge_model(suffixes[suffix], content)
+            judge_model(suffixes[suffix], content, ":1")
+
+    def damaged_either(data: bytes, rng: Random) -> bytes:
+        suffix, _, content = data.partition(b"\n")
+        try:
+            content = rng.choice((damaged, damaged_inside))(content, rng, files)
+        except (*FAULTS, OSError):
+            content = damaged(content, rng, files)  # no zip file any more
+        return suffix + b"\n" + content
 
     return judge, _mutator(damaged_either)
 

@@ -4,7 +4,10 @@ The generator is a ``random.Random``: hypothesis provides one whose choices it c
 guided search seeds one from libFuzzer.
 """
 
+import io
+import json
 import struct
+import zipfile
 from random import Random
 
 from anatomy import anatomy, numbers_in_text, with_checksums
@@ -29,6 +32,25 @@ def damaged(data: bytes, rng: Random, others: tuple[bytes, ...] = ()) -> bytes:
     for _ in range(rng.randint(1, 3)):
         data = rng.choice(MUTATIONS)(data, rng, others)[:MAX_BYTES]
     return with_checksums(data) if rng.random() < 0.8 else data
+
+
+def damaged_inside(data: bytes, rng: Random, others: tuple[bytes, ...] = ()) -> bytes:
+    """Damage one part of a network's file; checksums and lengths around it stay right."""
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+            files = {name: zipped.read(name) for name in zipped.namelist()}
+        name = rng.choice(list(files))
+        files[name] = damaged(files[name], rng, others)
+        with zipfile.ZipFile(file := io.BytesIO(), "w", rng.choice((0, 8, 12))) as zipped:
+            for each, content in files.items():
+                zipped.writestr(each, content)
+        return file.getvalue()
+    length = int.from_bytes(data[:8], "little")
+    if length > len(data):  # a message of a graph, without a sum or a length of the whole
+        head = damaged(data[:99], rng, others)
+        return head + data[99:]
+    header = damaged(data[8 : 8 + length], rng, (json.dumps({"a": [1, "F32"]}).encode(),))
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def truncated(data: bytes, rng: Random, others: tuple[bytes, ...]) -> bytes:

@@ -156,7 +156,18 @@ def models() -> dict[str, dict[str, bytes]]:
         root["conv2d/conv2d/kernel:0"] = weights
         root.create_dataset("k", data=np.eye(3), compression="gzip")
         root.attrs["layer_names"] = ["conv2d"]
-    return found | {".h5": {"keras": keras.getvalue()}}
+    layer = {"class_name": "Conv2D", "config": {"name": "c", "strides": [2, 2]}}
+    config = json.dumps({"class_name": "Sequential", "config": {"layers": [layer]}})
+    with h5py.File(numbers := io.BytesIO(), "w") as root:
+        root["layers/conv2d/vars/0"] = weights
+        root.attrs["model_config"] = config
+    with zipfile.ZipFile(model := io.BytesIO(), "w") as zipped:
+        zipped.writestr("config.json", config)
+        zipped.writestr("model.weights.h5", numbers.getvalue())
+    return found | {
+        ".h5": {"keras": keras.getvalue(), "whole": numbers.getvalue()},
+        ".keras": {"model": model.getvalue()},
+    }
 
 
 def groups() -> dict[str, dict[str, bytes]]:

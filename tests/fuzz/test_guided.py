@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.processes]
 GUIDED = Path(__file__).with_name("guided.py")
-RUNS = 1500
+RUNS = 1000
 WITHOUT = (
     "import runpy, sys; sys.modules['atheris'] = None; sys.argv = ['guided.py', 'spec'];"
     f"runpy.run_path({str(GUIDED)!r}, run_name='__main__')"
@@ -21,7 +21,7 @@ def test_without_atheris_it_says_so():
     assert "atheris is not installed" in done.stdout
 
 
-@pytest.mark.parametrize("target", ["readers", "spec"])
+@pytest.mark.parametrize("target", ["readers", "spec", "models"])
 def test_a_short_search_finds_nothing(target, tmp_path):
     pytest.importorskip("atheris")
     command = [sys.executable, str(GUIDED), target, "--runs", str(RUNS), "--keep", str(tmp_path)]

@@ -24,11 +24,13 @@ from convcli.images.options import ReadOptions
 from convcli.images.reading import read_frames, read_image
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
+from convcli.teaching.kernels.model_text import list_model
 
 MAX_PIXELS = 10**6
 MAX_FRAMES = 40
 SECONDS = 10  # for one small file: a hundred times what it takes, so that only hanging is caught
 LONGEST = 2000  # characters of a message
+MOST_LISTED = 200_000  # characters of a list of layers
 ESCAPE = len(r"\U0010ffff")  # the most that a character of a name takes there
 SMALL = 64  # pixels a side: of larger kernels the rank takes long
 WHITES = {8: np.uint8, 16: np.uint16}
@@ -83,6 +85,26 @@ def judge_spec(text: str, stdin: bytes = b"") -> bool:
         if found is not None:
             _check_set(found)
     return found is not None
+
+
+def judge_model(path: Path, data: bytes, layer: str = "") -> bool:
+    """Write the file of a network, list it and read a layer; return whether this could be read.
+
+    Args:
+        path: whose suffix names the format.
+        data: its bytes.
+        layer: nothing, or a colon and the name of a layer.
+    """
+    path.write_bytes(data)
+    with _bounded():
+        try:
+            text = list_model(str(path))
+        except ConvcliError as error:
+            _check_message(error, KernelError, ESCAPE * len(str(path)))
+            text = ""
+        assert text.replace("\n", "").isprintable()
+        assert len(text) <= MOST_LISTED
+    return judge_spec(f"{path}{layer}")
 
 
 def check_image(image: ImageData, max_pixels: int) -> None:

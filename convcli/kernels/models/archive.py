@@ -14,7 +14,7 @@ from convcli.kernels.models.model import CHUNK, explained, short_name
 
 MAX_READ = 4 * 2**20  # bytes that zipfile may ask for at once, as for a directory
 MAX_MEMBERS = 20_000  # files in a zip file; the arrays of a large network are a thousand
-_FAULTS = (
+FAULTS = (  # what zipfile raises for damaged files
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),
     *(ValueError, OverflowError, LookupError),
 )
@@ -35,7 +35,7 @@ class _Cautious:
         return content
 
 
-_damage = partial(explained, _FAULTS, "is damaged, or no zip file", with_reason=True)
+_damage = partial(explained, FAULTS, "is damaged, or no zip file", with_reason=True)
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
