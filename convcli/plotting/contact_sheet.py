@@ -29,7 +29,14 @@ from convcli.plotting.image_panel import (
     number_notes,
     value_bar,
 )
-from convcli.plotting.labels import DIRECTION_NOTE, conv_facts, result_title, text_width
+from convcli.plotting.labels import (
+    DIRECTION_NOTE,
+    common_bank,
+    conv_facts,
+    result_title,
+    text_width,
+    without_bank,
+)
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
     PagePlan,
@@ -144,10 +151,12 @@ def draw_results(
         UsageError: there are no results, or one has neither 1 nor 3 channels.
     """
     options = options or FigureOptions()
-    bank, names = _tile_names([image_filter.label for image_filter, _ in results])
+    bank = common_bank([image_filter.label for image_filter, _ in results])
     tiles = [
-        result_tile(name, image_filter, filtered, scale, image, options)
-        for name, (image_filter, filtered) in zip(names, results, strict=True)
+        result_tile(
+            without_bank(image_filter.label, bank), image_filter, filtered, scale, image, options
+        )
+        for image_filter, filtered in results
     ]
     tiles = input_tile(image, options) + tiles
     own = scale_facts(scale, [filtered for _, filtered in results], options)
@@ -161,19 +170,6 @@ def scale_facts(scale: Scale, results: Sequence[Filtered], options: FigureOption
     is_own = scale == "own" and options.limits is None
     is_own = is_own and any(filtered.image.channels == 1 for filtered in results)
     return ["each result has its own scale"] * (is_own and len(results) > 1)
-
-
-def _tile_names(labels: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the bank that all filters are of, if there is one, and the titles of their tiles.
-
-    >>> _tile_names(["filter 1 of a.npy", "filter 2 of a.npy"])
-    ('a.npy', ['filter 1', 'filter 2'])
-    """
-    split = [label.partition(" of ") for label in labels]
-    banks = {bank for _, _, bank in split}
-    if len(labels) > 1 and len(banks) == 1 and banks != {""}:
-        return banks.pop(), [name for name, _, _ in split]
-    return "", list(labels)
 
 
 def input_tile(image: ImageData, options: FigureOptions) -> list[SheetTile]:

@@ -25,7 +25,13 @@ from convcli.plotting.image_panel import (
     panel_box,
     value_bar,
 )
-from convcli.plotting.labels import conv_facts, result_name, result_title
+from convcli.plotting.labels import (
+    common_bank,
+    conv_facts,
+    result_name,
+    result_title,
+    without_bank,
+)
 from convcli.plotting.overlay_figure import draw_overlay
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
@@ -33,7 +39,9 @@ from convcli.plotting.page import (
     Part,
     PartOf,
     Rows,
+    blank,
     compose,
+    flow,
     in_lines,
 )
 from convcli.plotting.save import NotebookFigure
@@ -48,7 +56,10 @@ if TYPE_CHECKING:
 
 _Numbered = Literal["all", "kernels", "none"]  # which cells have numbers
 
+_MOST_ROWS = 4  # of results with the input in each; more stand below one input
 _KEPT_TILE = 0.4  # of its size, that an image keeps on a slide of several
+_BARE_LETTERS = 9  # of its title in a line, at least
+_BARE = 0.7  # how much smaller it may be with its name alone
 _KEPT_SCALE = 0.2  # down to which a kernel is large enough for its numbers
 _IMAGE, _KERNEL, _SEVERAL_KERNELS = 4.0, 2.2, 3.2  # inches; longer sides
 _USUAL: tuple[Panel, ...] = ("input", "kernel", "result")
@@ -122,10 +133,15 @@ def _draw(
         "kernel": lambda each, _, numbered: _kernel(each, numbered),
         "result": _result,
     }
-    facts = [*conv_facts(results[0][0])]
+    bank = common_bank([image_filter.label for image_filter, _ in results])
+    facts = [*[bank] * bool(bank), *conv_facts(results[0][0])]
+    is_once = len(results) > _MOST_ROWS and "input" in panels
+    is_once &= options.layout is None and not titles
 
     def rows_of(parts: Sequence[Sequence[PartOf]], scale: float) -> Rows:
-        rows = [[make(scale) for make in row] for row in parts]
+        rows = [[_unbanked(make(scale), bank) for make in row] for row in parts]
+        if is_once:
+            return _below_input(rows, panels)
         if titles:
             rows = [
                 [part._replace(title=text) for part, text in zip(row, texts, strict=True)]
@@ -149,17 +165,37 @@ def _draw(
         parts = [[makers[panel](*each, stage) for panel in panels] for each in results]
         left_out = [NO_ROOM_FOR_NUMBERS] * (stage != stages[0])
         plans.append(PagePlan(partial(rows_of, parts), left_out))
-    rows: dict[str, Any] = {"title": title, "facts": ", ".join(facts), "unit": "results"}
+    texts: dict[str, Any] = {"title": title, "facts": ", ".join(facts)}
     plain = options.layout is None and not titles and "all" not in stages
     if theme().is_fixed and plain and len(results) > 1 and {"input", "result"} <= {*panels}:
-        return _draw_tiles(original, results, rows, has_kernels="kernel" in panels)
-    return compose(plans, least=_KEPT_SCALE, **rows)
+        return _draw_tiles(original, results, texts, bank, has_kernels="kernel" in panels)
+    unit = "panels" if is_once else "results"
+    return compose(plans, least=_KEPT_SCALE, unit=unit, by_part=is_once, **texts)
+
+
+def _unbanked(part: Part, bank: str) -> Part:
+    """Return a part whose title does not name the bank, which the page names once."""
+    return part._replace(title=without_bank(part.title, bank))
+
+
+def _below_input(rows: Sequence[Sequence[Part]], panels: Sequence[Panel]) -> Rows:
+    """Return the input, which all results share, and the other panels of each, in even rows.
+
+    The input stands in the column of the results, at the place of the first.
+    """
+    place, together = panels.index("input"), len(panels) - 1
+    if not together:
+        return [[rows[0][place]]]
+    others = [part for row in rows for n, part in enumerate(row) if n != place]
+    first = [*[blank((0.0, 0.1))] * (together - 1), rows[0][place]]
+    return flow([*first, *others], most=len(others), together=together)
 
 
 def _draw_tiles(
     original: ImagePanel,
     results: Sequence[tuple[Filter, Filtered]],
     texts: dict[str, Any],
+    bank: str,
     *,
     has_kernels: bool,
 ) -> NotebookFigure:
@@ -172,19 +208,24 @@ def _draw_tiles(
     bare += [_bare(_panel(made.image), short_name(each.label)) for each, made in results]
     left_out = ["kernels"] * has_kernels
 
-    def rows_of(makers: Sequence[PartOf], scale: float) -> Rows:
-        return in_lines([make(scale) for make in makers])
+    def rows_of(makers: Sequence[PartOf], factor: float, scale: float) -> Rows:
+        return in_lines([_unbanked(make(factor * scale), bank) for make in makers])
 
     plans = [
-        PagePlan(partial(rows_of, tiles), left_out),
-        PagePlan(partial(rows_of, bare), [*left_out, "sizes", "extremes", "bars"]),
+        PagePlan(partial(rows_of, tiles, 1.0), left_out),
+        PagePlan(
+            partial(rows_of, bare, _BARE),
+            [*left_out, "tick labels", "sizes and extremes", "color bars"],
+        ),
     ]
-    return compose(plans, by_part=True, least=_KEPT_TILE, **texts | {"unit": "images"})
+    return compose(plans, by_part=True, least=_KEPT_TILE, unit="images", **texts)
 
 
 def _bare(panel: ImagePanel, title: str) -> PartOf:
     """Return an image with its name alone."""
-    return image_part(panel, _IMAGE, title=title, ends=common_range([panel]))
+    ends = common_range([panel])
+    part = image_part(panel, _IMAGE, title=title, ends=ends, ticks=False, meaning=False)
+    return lambda scale: part(scale)._replace(is_small=True, letters=_BARE_LETTERS)
 
 
 def _draw_signal(

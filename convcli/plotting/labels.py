@@ -226,6 +226,25 @@ def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str])
     return ", ".join([*facts, *values])
 
 
+def common_bank(labels: Sequence[str]) -> str:
+    """Return the bank that several filters are of, which is named once for all; else nothing.
+
+    >>> common_bank(["filter 1 of a.npy", "filter 2 of a.npy"])
+    'a.npy'
+    """
+    banks = {label.partition(" of ")[2] for label in labels}
+    return banks.pop() if len(labels) > 1 and len(banks) == 1 else ""
+
+
+def without_bank(text: str, bank: str) -> str:
+    """Return a text on a filter without the name of its bank.
+
+    >>> without_bank("result of filter 1 of a.npy", "a.npy")
+    'result of filter 1'
+    """
+    return text.replace(f" of {bank}", "", 1) if bank else text
+
+
 def result_name(image_filter: Filter) -> str:
     """Return a filter's label, short, and, where several maps became one, how.
 

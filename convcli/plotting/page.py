@@ -87,6 +87,12 @@ class Part(NamedTuple):
         return max(self.left, beside) + box + max(self.right, beside)
 
     @property
+    def sides(self) -> tuple[float, float]:
+        """The widths at the left of the box's center, and at its right."""
+        left = self.box_left + self.box[0] / 2
+        return left, self.width - left
+
+    @property
     def title_points(self) -> float:
         """The size of its title."""
         return theme().text if self.is_small else theme().title
@@ -370,13 +376,8 @@ def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]
     """
     columns = None
     if len({len(row) for row in rows}) == 1:
-        columns = [
-            (
-                max(part.box_left + part.box[0] / 2 for part in column),
-                max(part.width - part.box_left - part.box[0] / 2 for part in column),
-            )
-            for column in zip(*rows, strict=True)
-        ]
+        sides = [[part.sides for part in row] for row in rows]
+        columns = [_column_sides(column) for column in zip(*sides, strict=True)]
     lines = []
     for row in rows:
         texts = []
@@ -394,6 +395,12 @@ def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]
             )
         lines.append(_Line(row, texts))
     return lines, columns
+
+
+def _column_sides(sides: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the widths at both sides of the centers of boxes that stand in one column."""
+    lefts, rights = zip(*sides, strict=True)
+    return max(lefts), max(rights)
 
 
 def _line_width(line: _Line, columns: list[tuple[float, float]] | None) -> float:
@@ -522,14 +529,10 @@ def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int 
     """
     room = theme().width - 2 * _EDGE - width
     most = max(min(most, len(parts)) // together * together, together)
+    sides = [part.sides for part in parts]
     for across in range(most, 0, -together):
-        columns = [parts[first::across] for first in range(across)]
-        sides = [
-            max(p.box_left + p.box[0] / 2 for p in column)
-            + max(p.width - p.box_left - p.box[0] / 2 for p in column)
-            for column in columns
-        ]
-        if sum(sides) + _GAP * (across - 1) <= room:
+        columns = [_column_sides(sides[first::across]) for first in range(across)]
+        if sum(map(sum, columns)) + _GAP * (across - 1) <= room:
             break
     if theme().is_fixed:  # rows of about equal length
         even = math.ceil(len(parts) / math.ceil(len(parts) / across))

@@ -100,6 +100,7 @@ FIGURES = {
     "long-names": (GRAY, [row(GRAY, (Kernel([[1]], name=LONG),), LONG, combine="direction")]),
     "different-sizes": (GRAY, [row(GRAY[:60, :20]), row(GRAY[::4]), row(GRAY, (BLUR,))]),
     "mixed-rows": (GRAY, [row(GRAY, KIRSCH, combine="max"), row(GRAY), plain_row(GRAY)]),
+    "four-rows": (GRAY, [row(GRAY, label=f"row-{n}") for n in range(4)]),
     "five-rows": (GRAY, [row(GRAY, label=f"row-{n}") for n in range(5)]),
 }  # fmt: skip
 LAID_OUT = ("color", "step", "pair", "mixed-rows", "wide")
@@ -183,13 +184,38 @@ def test_dollars_in_a_name_are_not_parsed_as_math():
     assert not any(text.get_parse_math() for text in figure.texts)
 
 
-def test_every_result_is_a_row_below_the_last(drawn):
-    axes = shown(drawn("five-rows"))
-    assert len(axes) == 15
+def test_every_one_of_few_results_is_a_row_below_the_last():
+    axes = shown(page_of("four-rows"))
+    assert len(axes) == 12
     tops = [each.get_position().y1 for each in axes[2::3]]
     assert tops == sorted(tops, reverse=True)
     titles = [title_of(each).split("\n")[0] for each in axes[2::3]]
-    assert titles == [f"result of row-{n}" for n in range(5)]
+    assert titles == [f"result of row-{n}" for n in range(4)]
+
+
+def test_many_results_share_one_input(drawn):
+    axes = shown(drawn("five-rows"))
+    titles = [title_of(each).split("\n")[0] for each in axes]
+    assert titles[0] == "input"
+    assert titles[2::2] == [f"result of row-{n}" for n in range(5)]
+    assert {"outline" in title for title in titles[1::2]} == {True}
+    kernels = [each.get_position() for each in axes[1::2]]
+    results = [each.get_position() for each in axes[2::2]]
+    for kernel, result in zip(kernels, results, strict=True):
+        assert kernel.x1 < result.x0
+        assert kernel.y0 < (result.y0 + result.y1) / 2 < kernel.y1
+    # The input is above results, in one of their columns.
+    centers = {round((each.x0 + each.x1) / 2, 6) for each in results}
+    first = axes[0].get_position()
+    assert round((first.x0 + first.x1) / 2, 6) in centers
+    assert len(shown(page_of("five-rows", panels=["input"]))) == 1
+
+
+def test_the_bank_of_all_filters_is_named_once():
+    rows = [row(GRAY, label=f"filter {n} of banks/b.npy") for n in (1, 2)]
+    texts = [text.get_text() for text in draw(GRAY, rows).texts]
+    assert sum("banks/b.npy" in text for text in texts) == 1
+    assert {"result of filter 1", "result of filter 2"} <= set(texts)
 
 
 @pytest.mark.parametrize(("name", "max_value"), [("gray", 255), ("16-bit", 65535)])
@@ -368,17 +394,17 @@ def test_a_slide_shows_all_results_beside_one_input():
     assert "left out: kernels" in [text.get_text() for text in figure.texts]
 
 
-@pytest.mark.parametrize("count", [12, 40])
+@pytest.mark.parametrize("count", [12, 70])
 def test_a_slide_of_more_results_leaves_out_texts_then_images_and_says_so(count):
     image, [each, *_] = FIGURES["five-rows"]
     options = FigureOptions(theme="slide")
     figure = draw_filtering(as_image(image), [each] * count, options=options)
     texts = "".join(text.get_text() for text in figure.texts)
-    assert min(longest_sides(figure)) >= 1.6
+    assert min(longest_sides(figure)) >= 1.1
     left_out = count + 1 - len(shown(figure))
-    assert "left out: kernels, sizes, extremes, bars" in texts
+    assert "left out: kernels, tick labels, sizes and extremes, color bars" in texts
     assert (f"{left_out} of {count + 1} images" in texts) is (left_out > 0)
-    assert (left_out > 0) is (count == 40)
+    assert (left_out > 0) is (count == 70)
 
 
 def test_numbers_that_do_not_fit_are_left_out_and_the_caption_says_so():
