@@ -21,7 +21,7 @@ from convcli.cli.types import (
     ParsedType,
     WordType,
 )
-from convcli.errors import GeometryError, prefix_errors
+from convcli.errors import GeometryError, UsageError, prefix_errors, shown
 from convcli.geometry import (
     Anchor,
     Geometry,
@@ -36,6 +36,7 @@ from convcli.geometry import (
     parse_pair,
     size_text,
 )
+from convcli.kernels.models.spec import parse_model
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer
@@ -97,9 +98,13 @@ def parse_layer(text: str) -> StackLayer | str:
 
     Raises:
         GeometryError: the text has another form.
+        UsageError: the text names the file of a network.
     """
     if re.match(r"\s*[a-zA-Z-]{2,}(\s|$)", text):
         return text
+    model = text.split()[0] if text.strip() else ""
+    if parse_model(model) is not None:
+        raise UsageError(f"chain INPUT {shown(model)} --summary shows the layers of a network")
     names = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}
     values: dict[str, Any] = {}
     for part in text.split(","):

@@ -18,6 +18,7 @@ from convcli.kernels.reading import open_file
 from convcli.layers.base import Layer
 from convcli.layers.onnx_layers import OPERATORS, LayerBuilder, node_name
 
+MAX_LAYERS = 1000  # to plan more takes seconds
 _MOST_COMPARED = 2000  # names that may be near
 
 
@@ -98,6 +99,11 @@ class _Line:
             if id(node) in seen:
                 raise KernelError("is damaged: its nodes form a circle")
             seen.add(id(node))
+            if len(builder.layers) == MAX_LAYERS:
+                raise UsageError(
+                    f"has more than {MAX_LAYERS:,} layers; name the last after a colon, as in "
+                    f"{self._path}:10"
+                )
             self._add(builder, node, tensor, fed)
             tensor, self._last = node.outputs[0], self._shown_name(node)
         self._check_end(tensor, builder)
@@ -126,8 +132,10 @@ class _Line:
             self._refuse(f"{label} joins branches")
         for name in others:
             maker = self._makers.get(name)
-            reason = f"is computed ({shown(maker.operator)})" if maker else "is an input"
-            self._refuse(f"{label} reads {short_name(name)}, which {reason} and not stored")
+            source = f"computed ({shown(maker.operator)})" if maker else "not in the file"
+            if name in (each.name for each in self._graph.inputs):
+                source = "another input"
+            self._refuse(f"{label} reads {short_name(name)}, which is {source}")
         if not node.outputs:
             raise KernelError("is damaged: a node has no output")
         try:
@@ -152,14 +160,17 @@ class _Line:
 
     def _constant(self, name: str) -> Tensor | None:
         """Return a stored tensor, also one that Identity nodes pass on; None if it is computed."""
-        for _ in self._graph.nodes:
-            if name in self._stored:
-                return self._stored[name]
+        passed = [name]
+        while name not in self._stored and len(passed) <= len(self._makers):
             node = self._makers.get(name)
             if node is None or node.operator != "Identity" or len(node.inputs) != 1:
                 return None
             [name] = node.inputs
-        return self._stored.get(name)
+            passed.append(name)
+        tensor = self._stored.get(name)
+        if tensor is not None:
+            self._stored |= dict.fromkeys(passed, tensor)
+        return tensor
 
     def _find_target(self, until: str) -> str | None:
         """Return the tensor where the layers end; None, and set the number of layers, for one."""

@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ TORCH_PICKLE = (
     b"K\x03K\x03tq\x08(K\x1bK\x09K\x03K\x01tq\x09\x89ccollections\nOrderedDict\nq\x0a)Rq\x0btq\x0cRq\x0ds."
 )
 # A graph of a Conv node with pads of 1, and its weights, whose 216 bytes are to follow.
+NETWORK = Path(__file__).parents[1] / "golden" / "net.onnx"
 ONNX_GRAPH = (
     b'\x08\x08:\x97\x02\n(\n\x01x\n\x01W\x12\x01y\x1a\x04conv"\x04Conv*\x11\n\x04pads'
     b"@\x01@\x01@\x01@\x01\xa0\x01\x07\x12\x00*\xe8\x01\x08\x02\x08\x03\x08\x03\x08\x03"
@@ -143,7 +145,7 @@ def models() -> dict[str, dict[str, bytes]]:
     found = {
         ".npz": {"stored": stored.getvalue(), "packed": packed.getvalue()},
         ".pt": {"dictionary": checkpoint.getvalue()},
-        ".onnx": {"graph": ONNX_GRAPH + weights.tobytes()},
+        ".onnx": {"graph": ONNX_GRAPH + weights.tobytes(), "network": NETWORK.read_bytes()},
         ".safetensors": {
             "tensors": _safetensors({"conv.weight": weights, "fc": np.eye(3, dtype="f4")})
         },

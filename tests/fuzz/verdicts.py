@@ -6,6 +6,7 @@ caller with its traceback. Warnings count as errors, since they would appear on 
 
 import io
 import math
+import shlex
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from convcli.images.options import ReadOptions
 from convcli.images.reading import read_frames, read_image
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
+from convcli.layers.network import plan_network
+from convcli.teaching.chain.grammar import parse_layers
 from convcli.teaching.kernels.model_text import list_model
 
 MAX_PIXELS = 10**6
@@ -104,7 +107,18 @@ def judge_model(path: Path, data: bytes, layer: str = "") -> bool:
             text = ""
         assert text.replace("\n", "").isprintable()
         assert len(text) <= MOST_LISTED
+    if path.suffix == ".onnx":
+        judge_network(f"{path}{layer}")
     return judge_spec(f"{path}{layer}")
+
+
+def judge_network(text: str) -> None:
+    """Read the layers of a network, and plan them for a small image."""
+    with _bounded():
+        try:
+            plan_network(parse_layers(shlex.quote(text)), (5, 5, 3))
+        except ConvcliError as error:
+            _check_message(error, UsageError, ESCAPE * len(text))
 
 
 def check_image(image: ImageData, max_pixels: int) -> None:

@@ -243,14 +243,15 @@ def test_only_what_leads_to_until_must_be_a_line(branched):
     [
         (("Elu", ["c1"], "y", {}), "node n-y (Elu) is no layer of chain"),
         (("Add", ["c1", "c1"], "y", {}), "node n-y (Add) joins branches"),
-        (("Add", ["c1", "z"], "y", {}), "node n-y (Add) reads z, which is computed (Neg)"),
+        (("Add", ["c1", "z"], "y", {}), "node n-y (Add) reads z, which is computed (Neg);"),
+        (("Conv", ["c1", "lost"], "y", {}), "reads lost, which is not in the file"),
         (("Gemm", ["c1", "w"], "y", {}), "a Flatten node must come before it"),
         (("Softmax", ["c1"], "y", {}), "axis -1 is not supported, only the maps, axis 1"),
         (("Flatten", ["c1"], "y", {"axis": 2}), "axis 2 is not supported, only 1"),
         (("MaxPool", ["c1"], "y", {"kernel_shape": [2]}), "its kernel_shape do not fit its axes"),
         (("Conv", ["c1", "w"], "y", {"strides": [0, 1]}), "its strides, 0,1, are not supported"),
         (("Conv", ["c1", "w"], "y", {"kernel_shape": [5, 5]}), "is not that of its weights"),
-        (("Conv", ["c1", "z"], "y", {}), "reads z, which is computed (Neg) and not stored"),
+        (("Conv", ["c1", "z"], "y", {}), "reads z, which is computed (Neg);"),
         (("Conv", ["c1", "bad"], "y", {}), "bad: holds numbers that are not finite"),
     ],
 )
@@ -263,14 +264,22 @@ def test_what_is_no_layer_is_refused_by_name(saved, node, problem):
     assert labels("net.onnx:n-c1") == ("conv n-c1",)
 
 
-def test_other_refusals(saved, branched, tmp_path):
+def test_other_refusals(saved, branched, monkeypatch):
     assert "did you mean n-c1 or" in refusal("net.onnx:n-cc1")
     assert "has no node 'w'" in refusal("net.onnx:w")
     assert "no such file" in refusal("none.onnx")
     np.savez("a.npz", w=np.ones((1, 1, 3, 3)))
     assert "conv takes the weights: conv -k a.npz:LAYER" in refusal("a.npz")
     saved(network([("Conv", ["x", "w"], "y", CONV)], {"w": numbers(3, 3, 3, 3)}))
+    with monkeypatch.context() as patch:
+        patch.setattr("convcli.layers.onnx_layers.MAX_NUMBERS", 80)
+        assert "w: its layers have more than 80 numbers" in refusal("net.onnx")
     assert "has 1 layer, and no number 9" in refusal("net.onnx:9")
+    chained: list[Any] = [("Relu", [f"t{n}"], f"t{n + 1}", {}) for n in range(1001)]
+    chained[0] = ("Relu", ["x"], "t1", {})
+    saved(network(chained, {}, outputs=["t1001"]))
+    assert "has more than 1,000 layers" in refusal("net.onnx")
+    assert len(Chain("net.onnx:3")) == 3
     saved(network([("Elu", ["x"], "y", {})], {}))
     assert refusal("net.onnx").endswith(
         "(Elu) is no layer of chain; no node before it can be shown"

@@ -47,7 +47,7 @@ from convcli.cli.types import (
     WordType,
     completion_items,
 )
-from convcli.errors import prefix_errors
+from convcli.errors import UsageError, prefix_errors, shown
 from convcli.kernels.models.spec import parse_model
 from convcli.teaching.chain.grammar import (
     LAYERS,
@@ -291,7 +291,7 @@ class _WordOrder:
     def _hint(self) -> str:
         """Say what is probably wrong with an unknown option."""
         if self._layers:
-            return f" of {self._layers[-1][0]}; --help after it lists them"
+            return f" of {shown(self._typed[-1][0])}; --help after it lists them"
         first = self._source[0] if self._source else ""
         if first in LAYERS:
             return f": INPUT comes first, then the layers, as in convcli chain INPUT {first} ..."
@@ -406,6 +406,11 @@ def chain(
     pixels: one map is a gray image, three maps are red, green and blue; .npy holds any number of
     maps. Alpha is dropped.
     """
+    if (model := parse_model(source)) is not None and model.format == "onnx":
+        raise UsageError(
+            f"{shown(source)} is a network: INPUT comes first, as in convcli chain INPUT "
+            f"{shown(source)}"
+        )
     show = outputs["show"]
     draws = show or outputs["plot"] is not None
     check_figure_options(figure, is_drawn=draws, advice="--plot FILE", show=show)

@@ -136,8 +136,9 @@ class WindowWork:
         grid = tuple(map(tuple, values.tolist()))
         caption = ""
         if self._is_over_channels:
-            names = [self._window.tracer.name_of(1, channel) for channel in self._window.channels]
-            is_first = self._window.stage.number == 1
+            number = self._window.stage.number
+            is_first = number == 1
+            names = [self._window.tracer.name_of(number, each) for each in self._window.channels]
             caption = ", ".join(names) if is_first else f"maps 1 to {len(self._channels)}"
         make = grids_part(
             [GridPicture("window", "window", grid)],

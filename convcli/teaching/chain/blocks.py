@@ -193,8 +193,8 @@ def next_block(
 
 def _sources(layer: Layer, before: Block, maps: int) -> list[str]:
     """Return what each of some maps of a layer with groups reads: colors, or numbers of maps."""
-    if not isinstance(layer, Conv) or layer.groups == 1:
-        return []
+    if not isinstance(layer, Conv) or layer.groups == 1 or before.map_count == 1:
+        return []  # of one map that is drawn for all, there is nothing to choose from
     texts = []
     for number in range(maps):
         _, read = layer.kernels_of(number, before.map_count)

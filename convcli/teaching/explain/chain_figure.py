@@ -73,7 +73,7 @@ from convcli.teaching.explain.chain_computation import (
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
 from convcli.teaching.explain.chain_text import combined_lines, layer_lines, pool_lines
-from convcli.teaching.explain.computation import Grid
+from convcli.teaching.explain.computation import Grid, Sum
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
     Places,
@@ -636,7 +636,17 @@ def _conv_parts(
         sums = f"sum {totals[0]}" if len(terms) == 1 else ""
         return [_words(title, _lines(sums, result))]
     drawn, notes = terms, [""] * len(terms)
-    if len(terms) > _MOST_SUMS:
+    column: Places | None = None
+    if (
+        len(terms) > _MOST_SUMS
+        and len(terms[0].response.rows) == len(terms[0].response.columns) == 1
+    ):
+        shown = _largest_terms(terms)
+        drawn, column = [_column(shown)], _column_places(shown)
+        totals = [""]  # the result adds up
+        many = f"the {len(shown)} largest of {len(terms):,} products"
+        notes = [many if len(shown) < len(terms) else ""]
+    elif len(terms) > _MOST_SUMS:
         drawn = [max(terms, key=_strength)]
         totals = [totals[terms.index(drawn[0])]]
         notes = [f"1 of {len(terms)} sums, that of the largest product"]
@@ -649,16 +659,40 @@ def _conv_parts(
     kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
     parts = []
     for term, total, note in zip(drawn, totals, notes, strict=False):
-        places = Places.of(computation, term)
+        places = column or Places.of(computation, term)
         grids = [
             GridPicture("window", "window", term.part.window),
             GridPicture("kernel", kernel, term.part.weights),
             GridPicture("products", "products", term.part.products),
         ]
-        lines = note, places.caption, f"sum {total}", result if term is drawn[-1] else ""
+        shown_sum = f"sum {total}" if total else ""
+        lines = note, places.caption, shown_sum, result if term is drawn[-1] else ""
         caption = _lines(*lines)
         parts.append(_grids_part(grids, scales, places, title, caption, numbers=numbers))
     return parts
+
+
+def _largest_terms(terms: Sequence[Term]) -> list[Term]:
+    """Return the terms of the largest products, in the order of their maps."""
+    places = sorted(range(len(terms)), key=lambda place: -_strength(terms[place]))
+    return [terms[place] for place in sorted(places[:_MOST_WRITTEN])]
+
+
+def _column(terms: Sequence[Term]) -> Term:
+    """Return sums of one product each as one sum, whose numbers are one below the other."""
+    response = terms[0].response
+    parts = [term.part for term in terms]
+    window, weights, products = (
+        tuple(grid[0] for grid in grids)
+        for grids in zip(*((p.window, p.weights, p.products) for p in parts), strict=True)
+    )
+    return Term(response, Sum("", window, weights, products, response.sum), "")
+
+
+def _column_places(terms: Sequence[Term]) -> Places:
+    """Return the places of such a sum, whose rows have the names of maps."""
+    names = tuple(term.part.channel for term in terms)
+    return Places(names, ("",), np.zeros((len(terms), 1), bool), (1, 1), "")
 
 
 def _strength(term: Term) -> float:

@@ -406,7 +406,8 @@ def batchnorm_lines(step: BatchNormStep) -> Iterator[str]:
 def add_lines(step: AddStep) -> Iterator[str]:
     """Yield the line of an addition."""
     exact = exact_total([step.input, step.addend])
-    text = f"{format_number(step.input)} + {format_operand(step.addend)}"
+    sign = "-" if step.addend < 0 else "+"
+    text = f"{format_number(step.input)} {sign} {format_number(abs(step.addend))}"
     yield from step_lines("add", f"{text} {equals_text(step.value, exact)}")
 
 

@@ -61,12 +61,21 @@ def test_gray_enters_three_equal_channels(convcli, photo):
         (["relu", "none.onnx"], "layer 2 (none.onnx): no such file"),
         (["net.onnx", "--input-scale", "1/0"], "divides by 0"),
         (["net.onnx", "--mean", "1,x"], "--mean"),
-        (["net.onnx", "--stride", "2"], "No such option '--stride' of net"),
+        (["net.onnx", "--stride", "2"], "No such option '--stride' of net.onnx"),
         (["photo.npz"], "conv takes the weights"),
     ],
 )
 def test_refusals_are_one_line(convcli, photo, words, problem):
     convcli("chain", "photo.npy", *words, "-o", "out.npy").fails(2, problem)
+
+
+def test_words_in_another_place_get_advice(convcli, photo):
+    problem = "net.onnx is a network: INPUT comes first, as in convcli chain INPUT net.onnx"
+    convcli("chain", "net.onnx", "relu").fails(2, problem)
+    ran = convcli("size", "--n", "9", "--layer", "net.onnx")
+    ran.fails(2, "chain INPUT net.onnx --summary shows the layers of a network")
+    ran = convcli("explore", "@camera", "-k", "blur", "--layer", "net.onnx", "-o", "page.html")
+    ran.fails(2, "a page has no network; it has conv")
 
 
 def test_what_does_not_fit_the_image_names_it(convcli, photo):

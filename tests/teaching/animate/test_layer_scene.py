@@ -65,6 +65,7 @@ CASES = {
     "large kernel": (GRAY, ["relu", "conv -k gaussian:17"], (9, 9)),
     "channels": (PHOTO[:6, :6], ["channelpool max"], (1, 1)),
     "whole map": (TOY, [CONV, "globalpool avg"], (0, 0)),
+    "softmax of many maps": (PHOTO[:2, :2], ["flatten", "softmax"], (0, 0), 5),
     "nan": (np.array([[np.nan, 1e9, 3], [0, -1, np.inf], [2, 3, 4]]), ["softmax", "relu"], (0, 1)),
     "infinite": (INFINITE, ["softmax"], (1, 0), 2),
     "tiny": (TOY * 1e-14, ["avgpool 2"], (1, 1)),

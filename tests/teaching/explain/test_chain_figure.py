@@ -1,11 +1,14 @@
 """The figure of a chain's value: legible in every theme, and what it shows is what is computed."""
 
+import shutil
 from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from convcli import Chain
 from convcli.choices import THEMES
 from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData, depth_of
@@ -14,6 +17,7 @@ from convcli.signals import SampleRange
 from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
 from convcli.teaching.chain.maps import plan_chain
 from convcli.teaching.explain.chain_arithmetic import explain_chain, run_chain
+from convcli.teaching.explain.chain_computation import ConvStep
 from convcli.teaching.explain.chain_figure import draw_chain_explanation
 
 pytestmark = pytest.mark.slow
@@ -84,6 +88,43 @@ def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
 def test_a_bank_keeps_the_page(bank, theme, fits_page):
     texts = [bank[0], "relu", "maxpool 2", bank[1], "relu", "globalpool avg"]
     fits_page(draw(PHOTO, texts, (0, 0), 2, theme=theme), theme)
+
+
+@pytest.fixture
+def network(tmp_path, monkeypatch):
+    """The text of a network in a file, with numbers made of pixels before it."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(Path(__file__).parents[2] / "golden" / "net.onnx", "net.onnx")
+    return "net.onnx:scores --input-scale 1/255 --mean .5 --channel-order bgr"
+
+
+@pytest.mark.parametrize("theme", ["paper", "slide"])
+def test_a_network_keeps_the_page(network, theme, fits_page):
+    fits_page(Chain(network).explain(PHOTO, (0, 0), 2).plot(theme=theme), theme)
+
+
+def test_the_values_of_many_maps_stand_below_each_other(network):
+    explanation = Chain(network).explain(PHOTO, (0, 0), 2)
+    figure = explanation.plot()
+    step = explanation.steps[0]
+    assert isinstance(step, ConvStep)
+    [response] = step.computation.outputs[0].responses
+    [window, kernel, products] = [
+        a for a in images(figure) if a.images[0].get_array().shape == (4, 1)
+    ]
+    for axes, name in ((kernel, "weights"), (products, "products")):
+        wanted = [getattr(part, name)[0][0] for part in response.sums]
+        np.testing.assert_allclose([float(text) for text in cells(axes)], wanted, atol=6e-3)
+    assert [label.get_text() for label in window.get_yticklabels()] == [
+        f"map {n}" for n in range(1, 5)
+    ]
+
+
+def test_a_layer_with_groups_reads_maps_of_a_layer_before(tmp_path):
+    np.save(tmp_path / "g.npy", RNG.normal(size=(12, 1, 3, 3)))
+    np.save(tmp_path / "one.npy", RNG.normal(size=(12, 3, 3, 3)))
+    texts = [f"conv -k {tmp_path}/one.npy", f"conv -k {tmp_path}/g.npy --groups 12"]
+    assert "of map 5" in "\n".join(texts_of(draw(PHOTO, texts, (3, 3), 5)))
 
 
 def texts_of(figure):
