@@ -41,6 +41,7 @@ from convcli.choices import (
     Pooling,
     Range,
     ThemeName,
+    ThroughName,
 )
 from convcli.errors import KernelError, UsageError, shown, type_name
 from convcli.geometry import (
@@ -1100,6 +1101,7 @@ def learn_kernel(
     epochs: int = 200,
     momentum: float = 0.0,
     seed: int = 0,
+    through: ThroughName | None = None,
     threads: int | None = None,
 ) -> LearnResult:
     """Learn the kernel and the bias that turn one image into another.
@@ -1122,11 +1124,14 @@ def learn_kernel(
         ignore_clipped: whether to ignore black and white pixels of ``after`` (uint8, uint16).
         descent: whether to use gradient descent from random weights instead of least squares.
         rate: learning rate, for pixels scaled to variance 1 (without a bias: to mean square 1);
-            None for one that converges. This and the next three need ``descent``.
+            None for one that converges. This and the next four need ``descent``.
         epochs: number of steps of descent.
         momentum: share of each step that is added to the next. With 0, and no ``rate``, the loss
             falls at every epoch; with 0.9 it rises at times and often ends lower.
         seed: of the random start.
+        through: ``relu`` to take the loss after ReLU, ``mean((relu(sum) - after)**2)``, where
+            ``after`` is what ReLU left of a map; None for none. A filter that ReLU passes nowhere
+            is dead and learns nothing: ``history.dead`` is the epoch from which on it is.
         threads: use at most this many; the result does not depend on it.
 
     Returns:
@@ -1156,7 +1161,7 @@ def learn_kernel(
         size, padding = _of_signal(size, padding)
     model, settings = _learning(
         size, operation, padding, border, fill, stride, dilation, bias, ignore_clipped, descent,
-        (rate, epochs, momentum, seed),
+        (rate, epochs, momentum, seed, through),
     )  # fmt: skip
     return learn_from(pair_arrays(before_images, after_images), model, settings, threads)
 
@@ -1179,6 +1184,7 @@ def learn_bank(
     epochs: int = 200,
     momentum: float = 0.0,
     seed: int = 0,
+    through: ThroughName | None = None,
     threads: int | None = None,
 ) -> BankResult:
     """Learn a filter bank: one kernel and one bias for each map that an image was turned into.
@@ -1195,6 +1201,7 @@ def learn_bank(
             :func:`learn_kernel`.
         descent, rate, epochs, momentum: likewise.
         seed: of the random start of the first filter; that of each further one is higher by 1.
+        through: as for :func:`learn_kernel`.
         threads: use at most this many; the result does not depend on it.
 
     Returns:
@@ -1224,7 +1231,7 @@ def learn_bank(
         size, padding = _of_signal(size, padding)
     model, settings = _learning(
         size, operation, padding, border, fill, stride, dilation, bias, ignore_clipped, descent,
-        (rate, epochs, momentum, seed),
+        (rate, epochs, momentum, seed, through),
     )  # fmt: skip
     if len(before_images) == 1 < len(after_images):
         each: list[Any] = [pair_arrays(before_images, [image]) for image in after_images]
@@ -1251,7 +1258,7 @@ def _learning(
     bias: Any,
     ignore_clipped: Any,
     descent: Any,
-    steps: tuple[Any, Any, Any, Any],
+    steps: tuple[Any, Any, Any, Any, Any],
 ) -> tuple[Model, Descent | None]:
     """Return how the second image was made, and the settings of a descent.
 

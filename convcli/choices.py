@@ -49,6 +49,7 @@ Library = Literal[
     "ffmpeg",
 ]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
+ThroughName = Literal["relu"]  # functions before the loss of a descent
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
@@ -76,6 +77,7 @@ UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 SIZE_FORMS: tuple[SizeForm, ...] = get_args(SizeForm)
 LIBRARIES: tuple[Library, ...] = get_args(Library)
 ACTIVATION_NAMES: tuple[ActivationName, ...] = get_args(ActivationName)
+THROUGH: tuple[ThroughName, ...] = get_args(ThroughName)
 
 BORDER_SYNONYMS: dict[str, Border] = {
     "replicate": "edge",

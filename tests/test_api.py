@@ -803,7 +803,7 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
         {
             "before": GRAY % 7, "after": GRAY % 5, "size": 1, "operation": "correlate",
             **CONV, "bias": True, "ignore_clipped": False, "descent": True, "rate": None,
-            "epochs": 2, "momentum": 0.9, "seed": 0, "threads": 1,
+            "epochs": 2, "momentum": 0.9, "seed": 0, "through": None, "threads": 1,
         },
     ),
     "learn_bank": (
@@ -811,7 +811,8 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
         {
             "before": GRAY % 7, "after": np.dstack([GRAY % 5] * 2), "size": 1,
             "operation": "correlate", **CONV, "bias": True, "ignore_clipped": False,
-            "descent": True, "rate": None, "epochs": 2, "momentum": 0.9, "seed": 0, "threads": 1,
+            "descent": True, "rate": None, "epochs": 2, "momentum": 0.9, "seed": 0,
+            "through": "relu", "threads": 1,
         },
     ),
     "output_size": (

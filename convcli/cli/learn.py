@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from convcli.choices import BORDER_SYNONYMS, BORDERS
+from convcli.choices import BORDER_SYNONYMS, BORDERS, THROUGH
 from convcli.cli.command import Command
 from convcli.cli.files import (
     check_outputs,
@@ -118,6 +118,11 @@ descent_options = option_group(
         metavar="M",
         show_default="0",
         help="Share of each step that is added to the next, e.g. 0.9.",
+    ),
+    descent_option(
+        "--through",
+        type=WordType(THROUGH),
+        help="Take the loss after this function: AFTER is what ReLU leaves of the map.",
     ),
     descent_option(
         "--seed", type=int, metavar="N", show_default="0", help="Seed of the random weights."
@@ -490,7 +495,7 @@ def _animate(
 
 def _warn_clipped(learned: LearnResult) -> None:
     """Warn on stderr if clipped pixels may have changed the kernel."""
-    share = learned.clipped / learned.windows
+    share = learned.clipped / learned.windows if learned.through is None else 0  # ReLU made them
     if share > 0.001 and learned.residual >= _ROUNDING:
         click.echo(
             f"{100 * share:.1f} % of AFTER's pixels are black or white; if they were clipped, "

@@ -413,3 +413,16 @@ def test_several_results_make_a_bank_and_so_do_channels(learn, apply, noise):
     learn("noise.png", *names, "-o", "k.json").fails(1, "k.json: a bank of filters is written as")
     flags = "--descent", "--animate", "a.gif"
     learn("noise.png", *names, *flags).fails(1, "--animate shows one kernel")
+
+
+def test_a_loss_after_relu(learn, apply, save, rng):
+    save("in.png", rng.integers(0, 256, (30, 30), np.uint8))
+    apply("-k", "sobel-x", "in.png", "-o", "out.png")  # black where the map is below 0
+    flags = "in.png", "out.png", "--descent", "--through", "relu", "--epochs", "9", "--seed", "1"
+    ran = learn(*flags, "--plot", "f.png")
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert "loss after ReLU, which passes " in ran.out.decode()
+    found = data_of(learn(*flags, "--json"))["descent"]
+    assert (found["through"], found["dead"]) == ("relu", None)
+    learn(*flags, "--ignore-clipped").fails(2, "cannot be ignored behind ReLU")
+    learn("in.png", "out.png", "--through", "relu").fails(2, "--through needs --descent")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convcli.choices import THROUGH
 from convcli.core.dtypes import real_number
 from convcli.errors import UsageError, short_repr
 from convcli.teaching.learn.estimate import Alternative, Floats, History
@@ -33,6 +34,7 @@ class Descent(NamedTuple):
     epochs: int = 200
     momentum: float = 0.0
     seed: int = 0
+    through: str | None = None  # "relu": the loss is taken after ReLU
 
     def check(self) -> None:
         """Check the values.
@@ -53,6 +55,10 @@ class Descent(NamedTuple):
         if not isinstance(self.seed, whole) or self.seed < 0:
             raise UsageError(
                 f"seed must be a whole number of at least 0, not {short_repr(self.seed)}"
+            )
+        if self.through not in (None, *THROUGH):
+            raise UsageError(
+                f"through must be one of {', '.join(THROUGH)}, not {short_repr(self.through)}"
             )
 
 
@@ -76,12 +82,8 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
     curvatures = 2 * equations.eigenvalues / scale
     limit = 2 * (1 + settings.momentum) / float(curvatures[-1])
     rate = 1 / float(curvatures[-1]) if settings.rate is None else settings.rate
-    start = np.random.default_rng(settings.seed).normal(size=weights_count)
-    start_away = equations.eigenvectors.T @ (start / np.sqrt(weights_count) - best)
-    epochs = sorted({epoch for epoch in _KEPT_EPOCHS if epoch < settings.epochs})
-    epochs.append(settings.epochs)
-
-    path = _frame_epochs(settings.epochs)
+    start_away = equations.eigenvectors.T @ (random_start(settings.seed, weights_count) - best)
+    epochs, path = kept_epochs(settings.epochs), frame_epochs(settings.epochs)
     kept = {*epochs, *path}
 
     def losses_of(momentum: float) -> tuple[Floats, dict[int, Floats]]:
@@ -121,10 +123,21 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
     )
 
 
-def _frame_epochs(epochs: int) -> list[int]:
+def random_start(seed: int, count: int) -> Floats:
+    """Return the weights that a descent starts from, (n,)."""
+    start: Floats = np.random.default_rng(seed).normal(size=count) / np.sqrt(count)
+    return start
+
+
+def kept_epochs(epochs: int) -> list[int]:
+    """Return the epochs whose kernels are kept, the first and the last among them."""
+    return [*(epoch for epoch in _KEPT_EPOCHS if epoch < epochs), epochs]
+
+
+def frame_epochs(epochs: int) -> list[int]:
     """Return the epochs that an animation shows: close together at first, where most is learned.
 
-    >>> _frame_epochs(3), len(_frame_epochs(10_000)) <= _MOST_FRAMES
+    >>> frame_epochs(3), len(frame_epochs(10_000)) <= _MOST_FRAMES
     ([0, 1, 2, 3], True)
     """
     if epochs < _MOST_FRAMES:

@@ -66,6 +66,11 @@ class History:
         alternative: a descent with another momentum that ends at a lower loss; None if the one
             that is usual (0.9, or 0 where ``momentum`` is not 0) does not.
         path: more epochs with their kernels, closer together at first: the frames of an animation.
+        through: the function before the loss: ``relu``, or None for none.
+        active: the share of windows whose value ReLU passes, at the end; 1 without ReLU.
+        dead: the epoch from which on it passes no window; None while it passes some.
+
+    Behind ReLU, ``best`` and ``least`` are those of least squares over the windows that it passes.
     """
 
     losses: Floats
@@ -78,6 +83,9 @@ class History:
     best: Floats
     alternative: Alternative | None = None
     path: tuple[tuple[int, Floats], ...] = ()
+    through: str | None = None
+    active: float = 1.0
+    dead: int | None = None
 
     @property
     def distance(self) -> float:
@@ -86,8 +94,9 @@ class History:
 
     @property
     def converged(self) -> bool:
-        """Whether that is at most 1 % of the largest weight of least squares."""
-        return self.distance <= CONVERGED * float(np.abs(self.best).max())
+        """Whether that is at most 1 % of the largest weight of least squares; never if dead."""
+        is_near = self.distance <= CONVERGED * float(np.abs(self.best).max())
+        return self.dead is None and is_near
 
     def __repr__(self) -> str:
         first, last = self.losses[0], self.losses[-1]
@@ -136,6 +145,11 @@ class Estimate:
     def kernel(self) -> Kernel:
         """The weights as a kernel, without the bias, which is in the units of the image."""
         return Kernel(self.weights, name="learned")
+
+    @property
+    def through(self) -> str | None:
+        """The function between the sums and the second image: ``relu``, or None for none."""
+        return None if self.history is None else self.history.through
 
     @property
     def has_bias(self) -> bool:

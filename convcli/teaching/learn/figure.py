@@ -6,7 +6,7 @@ from __future__ import annotations
 from convcli.plotting.axes import WIDE
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
-from convcli.plotting.labels import cell_texts, format_short, option_facts
+from convcli.plotting.labels import cell_texts, format_short, option_facts, percent
 from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, fits_line, plot_part
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
@@ -117,6 +117,7 @@ def _facts(learned: Estimate) -> list[str]:
     facts = [f"kernel {size_text(learned.weights.shape[-2:])}", *channels_fact(learned)]
     if learned.has_bias:
         facts.append(f"bias {format_short(learned.bias, 4)}")
+    facts += ["through ReLU"] * (learned.through is not None)
     return [*facts, f"residual {learned.residual:.3g}"]
 
 
@@ -297,6 +298,8 @@ def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> lis
 def loss_part(history: History, keep: Callable[[Axes], None] = lambda _: None) -> PartOf:
     """Return the losses of a descent as a part; ``keep`` is called with its axes."""
     facts = [f"rate {history.rate:.3g}, least squares {history.least:.3g}"]
+    if history.through is not None:
+        facts.append(f"after ReLU, which passes {percent(history.active)} of the windows")
     width, height = _SMALL_LOSS if _is_small() else _LOSS
     if theme().is_fixed:  # the legend is beside it
         width, height = _SLIDE_LOSS

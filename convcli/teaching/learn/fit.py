@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +15,10 @@ from convcli.errors import UsageError, count_text, prefix_errors
 from convcli.geometry import size_text
 from convcli.teaching.learn.descent import Descent, descend
 from convcli.teaching.learn.estimate import Floats
-from convcli.teaching.learn.gram import sum_products, sum_residuals
+from convcli.teaching.learn.gram import matrices, sum_products, sum_residuals
 from convcli.teaching.learn.lookup import rational, recognize
 from convcli.teaching.learn.normal_equations import NormalEquations, Origin
+from convcli.teaching.learn.relu_descent import ReluFit, descend_through_relu
 from convcli.teaching.learn.result import LearnResult
 from convcli.teaching.learn.windows import Example, Model, Windows, windows_of
 
@@ -58,8 +59,13 @@ def learn_from(
     if descent is None:
         return fit.result(fit.weights, fit.squares)
     count = fit.equations.count
-    history = descend(fit.equations, fit.weights, fit.squares / count, descent)
-    result = fit.result(history.kernels[-1], history.losses[-1] * count)
+    if descent.through is None:
+        history = descend(fit.equations, fit.weights, fit.squares / count, descent)
+        result = fit.result(history.kernels[-1], history.losses[-1] * count)
+    else:
+        through = descend_through_relu(fit.equations, fit.tiles, descent)
+        history = through.history
+        result = fit.result(history.kernels[-1], history.losses[-1] * count, through)
     kernels, best = tuple(map(fit.shaped, history.kernels)), fit.shaped(history.best)
     path = tuple((epoch, fit.shaped(kernel)) for epoch, kernel in history.path)
     return replace(result, history=replace(history, kernels=kernels, best=best, path=path))
@@ -75,6 +81,10 @@ def check_settings(model: Model, descent: Descent | None) -> None:
         raise UsageError(f"fill must be a finite number, not {model.fill:g}")
     if descent is not None:
         descent.check()
+        if descent.through is not None and model.ignore_clipped:
+            raise UsageError(
+                "clipped pixels cannot be ignored behind ReLU, which makes values black itself"
+            )
 
 
 class _Fit:
@@ -177,13 +187,26 @@ class _Fit:
                 break
         return weights, squares
 
-    def result(self, weights: Floats, squares: float) -> LearnResult:
-        """Return the result for weights, (n,), and the sum of their squared residuals."""
+    def tiles(self) -> Iterator[Floats]:
+        """Yield all windows as :func:`~convcli.teaching.learn.gram.matrices` has them."""
+        for example in self.examples:
+            for windows in self._windows(example):
+                yield from matrices(windows, self.origin)
+
+    def result(
+        self, weights: Floats, squares: float, through: ReluFit | None = None
+    ) -> LearnResult:
+        """Return the result for weights, (n,), and the sum of their squared residuals.
+
+        ``through`` has the bias and the errors of a filter in front of ReLU.
+        """
         count, spread = self.equations.count, self.equations.spread
         variance = squares / max(count - len(weights) - self.model.with_bias, 1)
         errors = self.equations.standard_errors(variance)
-        error, shaped = float(errors.max()), self.shaped(weights)
         bias, bias_error = self._bias(weights, variance) if self.model.with_bias else (0.0, 0.0)
+        if through is not None:
+            errors, bias, bias_error = through.errors, through.bias, through.bias_error
+        error, shaped = float(errors.max()), self.shaped(weights)
         result = LearnResult(
             weights=shaped,
             bias=bias,

@@ -90,7 +90,7 @@ def residuals_by_matrix(
 
     def work(band: Windows) -> Floats:
         sums = np.zeros(len(factors))
-        for matrix in _matrices(band, origin):
+        for matrix in matrices(band, origin):
             residuals = factors @ matrix
             sums[:-1] += matrix[:-1] @ residuals
             sums[-1] += residuals @ residuals
@@ -102,12 +102,12 @@ def residuals_by_matrix(
 def _products(windows: Windows, origin: Origin) -> Floats:
     rows = windows.weights + 2
     products = np.zeros((rows, rows))
-    for matrix in _matrices(windows, origin):
+    for matrix in matrices(windows, origin):
         products += matrix @ matrix.T
     return products
 
 
-def _matrices(windows: Windows, origin: Origin) -> Iterator[Floats]:
+def matrices(windows: Windows, origin: Origin) -> Iterator[Floats]:
     """Yield tiles as (weights + 2, positions): pixels, ones, values; 0 outside the mask.
 
     All tiles share the same memory.

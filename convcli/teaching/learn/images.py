@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.core.correlate import feature_map
 from convcli.geometry import ConvOptions
+from convcli.layers.activations import relu
 from convcli.teaching.learn.estimate import Estimate, Floats
 from convcli.teaching.learn.windows import Example, Model, padding_of, windows_of
 
@@ -18,7 +19,8 @@ class PairImages(NamedTuple):
 
     Attributes:
         before, after: (H, W) or (H, W, C).
-        made: the result of every window that was learned from, (H', W') or (H', W', C).
+        made: the result of every window that was learned from, (H', W') or (H', W', C), after ReLU
+            if the kernel was learned through it.
         error: the same, less the values of ``after``.
         before_max, after_max: the pixel value that is white; None for plain numbers.
         model: how ``after`` was made, with the padding that the sizes tell.
@@ -46,6 +48,7 @@ def images_of(learned: Estimate, example: Example, model: Model) -> PairImages:
         planes = np.moveaxis(windows.planes, 0, -1)
         image = planes if learned.weights.ndim > 2 else planes[..., 0]
         result = feature_map(image, learned.weights, options, bias=learned.bias, dtype=np.float64)
+        result = relu(result) if learned.through == "relu" else result
         made.append(result)
         errors.append(result - windows.target)
     result, error = (

@@ -104,7 +104,7 @@ def learned_data(learned: Estimate, truth: Truth | None = None) -> dict[str, Any
     return {
         "kernel": learned.weights.tolist(),
         "bias": learned.bias,
-        "errors": learned.errors.tolist(),
+        "errors": None if np.isnan(learned.errors).any() else learned.errors.tolist(),
         "bias_error": learned.bias_error,
         "windows": learned.windows,
         "clipped": learned.clipped,
@@ -128,6 +128,9 @@ def learned_data(learned: Estimate, truth: Truth | None = None) -> dict[str, Any
             "least": history.least,
             "converged": history.converged,
             "distance": history.distance,
+            "through": history.through,
+            "active": history.active,
+            "dead": history.dead,
             "alternative": history.alternative
             and {
                 "momentum": history.alternative.momentum,
@@ -144,10 +147,17 @@ def verdict_text(learned: Estimate, truth: Truth | None = None) -> str:
     is nothing to say of them without a truth.
     """
     history = learned.history
+    if history is not None and history.dead is not None:
+        since = "from the start" if history.dead == 0 else f"from epoch {history.dead} on"
+        return (
+            f"dead {since}: no window has a value above 0, so ReLU passes no gradient and nothing "
+            "is learned; start from another seed, or lower the rate"
+        )
     if history is not None and not history.converged:
         share = history.distance / float(np.abs(history.best).max() or 1.0)
         return (
-            f"not converged: up to {_percent(share)} of the largest weight off least squares "
+            f"not converged: up to {_percent(share)} of the largest weight off least squares"
+            f"{' where ReLU passes' * (history.through is not None)} "
             f"(converged: {_percent(CONVERGED)})"
         )
     if truth is not None:
@@ -260,6 +270,13 @@ def _history_lines(history: History) -> list[str]:
         f"rate {history.rate:.4g} (any below {history.limit:.4g} converges), momentum "
         f"{history.momentum:g}; least squares has a loss of {history.least:.6g}"
     )
+    if history.through is not None:
+        setting = (
+            f"loss after ReLU, which passes {_percent(history.active)} of the windows; rate "
+            f"{history.rate:.4g}, momentum {history.momentum:g}"
+        )
+        if history.dead is None:
+            setting += f"; least squares over these windows has a loss of {history.least:.6g}"
     notes = [setting, *history_notes(history)]
     sentences = [line for note in notes for line in wrapped(note.split(" "))]
     return ["epoch  loss (mean squared residual)", *table_lines(rows), *sentences, ""]
