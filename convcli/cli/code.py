@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from convcli.choices import LIBRARIES
 from convcli.cli.command import Command
 from convcli.cli.kernel_args import KernelArgs, filter_option, kernel_options, sample_range
+from convcli.cli.missing_args import refuse_missing
 from convcli.cli.options import COLOR_CHANNELS, X, conv_options, option_text, program_option
 from convcli.cli.types import WordType
 from convcli.geometry import ConvOptions
@@ -40,6 +41,7 @@ _OWN = ("library", "snippet", "number")  # options that apply does not have
 @conv_options
 @COLOR_CHANNELS
 @X
+@refuse_missing("a program filters all pixels; convcli apply leaves missing ones out")
 @click.pass_context
 def code(
     ctx: click.Context,

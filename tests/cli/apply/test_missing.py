@@ -129,11 +129,17 @@ def test_a_nodata_that_no_number_type_holds_is_refused(apply, number):
     assert apply("-k", "1 0", "--matrix", "1 2 inf 4", "--nodata", "inf").out == b"1  2  nan  4\n"
 
 
-def test_a_page_refuses_missing_pixels_in_words(convcli):
-    for words in (["--mask", "m.png"], ["--nan", "ignore"], ["--min-valid", "1"]):
-        ran = convcli("explore", "-k", "blur", "--matrix", "1 2", "-o", "x.html", *words)
-        advice = "a page has all pixels; convcli explain and animate leave missing ones out"
-        assert (ran.code, ran.err) == (2, f"Error: {words[0]}: {advice}\n")
+PAGE = "a page has all pixels; convcli explain and animate leave missing ones out"
+PROGRAM = "a program filters all pixels; convcli apply leaves missing ones out"
+
+
+@pytest.mark.parametrize("option", ["--mask m.png", "--nan ignore", "--nodata 0", "--min-valid 1"])
+def test_pages_and_programs_refuse_missing_pixels_in_words(convcli, option):
+    flag, value = option.split()
+    ran = convcli("explore", "-k", "blur", "--matrix", "1 2", "-o", "x.html", flag, value)
+    assert (ran.code, ran.err) == (2, f"Error: {flag}: {PAGE}\n")
+    ran = convcli("code", "-k", "blur", "--for", "numpy", flag, value)
+    assert (ran.code, ran.err) == (2, f"Error: {flag}: {PROGRAM}\n")
 
 
 def test_channels_are_missing_one_by_one_by_nodata_and_together_by_a_mask(apply, save, load):
