@@ -48,15 +48,16 @@ def round_number(number: float, decimals: int | None, dtype: DTypeLike = np.floa
 
     >>> round_number(5.199999999999999, 13), round_number(-0.0001, 3), round_number(7, 3)
     (5.2, 0.0, 7)
-    >>> round_number(0.10000000149011612, None, "float32")
-    0.1
+    >>> round_number(0.10000000149011612, None, "float32"), round_number(1e300, 2, "float32")
+    (0.1, inf)
     """
     if isinstance(number, int) or not math.isfinite(number):
         return number
     own: Any = np.dtype(dtype).type
-    if decimals is not None:
-        number = round(own(number).item(), decimals) + 0.0
-    return shortest(own(number))
+    with np.errstate(over="ignore"):  # beyond float32 it is infinite there, too
+        if decimals is not None:
+            number = round(own(number).item(), decimals) + 0.0
+        return shortest(own(number))
 
 
 def shortest(value: np.floating[Any]) -> float:

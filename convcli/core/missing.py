@@ -218,7 +218,9 @@ class PartialSums:
         added: Any = 0
         if self.is_signed.any():
             added, known = self._added(rows)
-            added = np.where(self.is_signed, added, 0)
+            # Where no missing pixel is weighed, not even an infinite anchor counts.
+            is_whole = _with_channels_of(share >= self.total * (1 - ROUNDING), added)
+            added = np.where(self.is_signed & ~is_whole, added, 0)
             is_valid &= known | ~self.is_signed
             share = np.where(self.is_signed, self.total, share)
         share = np.where(is_valid, share, np.nan)

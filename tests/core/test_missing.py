@@ -124,6 +124,19 @@ def test_masked_arrays_are_taken_and_masks_join_nan():
     assert convolve(signal, [1, 1]).tolist() == [2, 3, 4, 16]
 
 
+def test_an_infinite_anchor_without_weight_harms_no_window_that_has_all_its_pixels():
+    image = np.arange(30.0).reshape(5, 6)
+    image[1, 1], image[4, 5] = np.inf, np.nan
+    result = cross_correlate(image, "sobel-x", nan="ignore")
+    plain = cross_correlate(image, "sobel-x")
+    assert result[1, 1] == plain[1, 1] == 8
+    np.testing.assert_array_equal(result[:3, :4], plain[:3, :4])
+    color = np.dstack([image, image + 1])
+    each = np.stack([SOBEL, SOBEL])
+    assert cross_correlate(color, each, nan="ignore")[1, 1] == 16
+    assert cross_correlate(color, each[None], nan="ignore")[1, 1, 0] == 16
+
+
 def test_bias_divisor_families_and_types_follow_the_scaling():
     image = RNG.integers(0, 256, (9, 9)).astype(np.uint8)
     mask = np.zeros((9, 9), bool)
