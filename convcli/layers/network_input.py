@@ -42,7 +42,7 @@ class NetworkInput:
 
     def __post_init__(self) -> None:
         if 0 in self.std:
-            raise UsageError("--std must not be 0, by which pixels would be divided")
+            raise UsageError("std must not be 0, by which pixels would be divided")
 
     @property
     def changes_values(self) -> bool:
@@ -85,10 +85,10 @@ class NetworkInput:
             count = len(getattr(self, name))
             if count not in (1, channels):
                 numbers = count_text(count, "number")
-                raise UsageError(f"--{name} has {numbers} for {count_text(channels, 'channel')}")
+                raise UsageError(f"{name} has {numbers} for {count_text(channels, 'channel')}")
         if self.channel_order == "bgr" and channels != 3:
             counted = count_text(channels, "channel")
-            raise UsageError(f"--channel-order bgr needs 3 channels, and the input has {counted}")
+            raise UsageError(f"channel order bgr needs 3 channels, and the input has {counted}")
         return pointwise(shape)
 
     def numbers(self, channel: int) -> tuple[float, float]:

@@ -312,9 +312,9 @@ def test_what_a_network_takes(saved):
         Chain("net.onnx")(np.zeros((4, 3, 3)))
     with pytest.raises(UsageError, match=r"net.onnx takes 3 channels, and the input has 4"):
         Chain("net.onnx")(np.zeros((2, 3, 4)))
-    with pytest.raises(UsageError, match="--mean has 2 numbers for 3 channels"):
+    with pytest.raises(UsageError, match="mean has 2 numbers for 3 channels"):
         Chain("net.onnx --mean 1,2")(pixels)
-    with pytest.raises(UsageError, match="--std must not be 0"):
+    with pytest.raises(UsageError, match="std must not be 0"):
         Chain("net.onnx --std 1,0,1")
 
 

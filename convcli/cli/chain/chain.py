@@ -100,10 +100,12 @@ class LayerCommand(Command):
         """Parse the layer's words; an error names the layer by its number."""
         meta = {} if parent is None else parent.meta
         number = meta[_NUMBER] = meta.get(_NUMBER, 0) + 1
+        # The arguments of a network end with its file.
+        name = shown(args[-1]) if self.syntax is NETWORK and args else info_name
         try:
             ctx = super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
-            problem = f"layer {number} ({info_name}): {error.format_message()}"
+            problem = f"layer {number} ({name}): {error.format_message()}"
             raise click.UsageError(problem, error.ctx) from error
         ctx.obj = number
         return ctx
@@ -362,8 +364,8 @@ output_options = option_group(
     subcommand_metavar="LAYER [ARGS]... [LAYER [ARGS]...]...",
     examples="""
     convcli chain photo.png conv -k sobel-x relu maxpool 2 -o out.png
-    convcli chain photo.png conv -k bank.npy relu globalpool max -o features.npy
-    convcli chain photo.png conv -k bank.npy maxpool 3 --stride 2 --summary
+    convcli chain photo.png conv -k bank.npy relu globalpool max --summary
+    convcli chain photo.png net.onnx:relu1 --plot maps.png
     """,
     epilog="""
     Options of a layer stand after its name; `convcli chain conv --help` lists them. The options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -10,16 +9,22 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import SCALES, ChannelOrder, Layout, Panel, Scale, ThemeName
+from convcli.choices import CHANNEL_ORDERS, SCALES, ChannelOrder, Layout, Panel, Scale, ThemeName
 from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
-from convcli.errors import ConvcliError, UsageError, short_repr
+from convcli.errors import ConvcliError, UsageError, prefix_errors, short_repr, shown
 from convcli.figure_options import FigureOptions
 from convcli.geometry import IntOrPair, Ints
 from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
+from convcli.kernels.models.spec import ModelSpec
 from convcli.layers.base import Layer, Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
-from convcli.teaching.chain.grammar import BuiltLayer, build_chain, parse_given_layers
+from convcli.teaching.chain.grammar import (
+    BuiltLayer,
+    build_chain,
+    build_network,
+    parse_given_layers,
+)
 from convcli.teaching.chain.maps import as_network_takes, error_scale, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
@@ -98,13 +103,25 @@ class Chain:
         model = str(path)
         if not model.lower().endswith(".onnx"):
             raise UsageError(f"path must name an .onnx file, not {short_repr(path)}")
-        words = [model if until is None else f"{model}:{until}"]
-        given: Any = {"input_scale": input_scale, "mean": mean, "std": std}
-        for name, numbers in given.items():
-            array = as_numbers(numbers, name).ravel().astype(np.float64)
-            option = f"--{name.replace('_', '-')}"
-            words += [option, ",".join(map(repr, array.tolist()))]
-        return cls([shlex.join([*words, "--channel-order", channel_order])])
+        if channel_order not in CHANNEL_ORDERS:
+            words = " or ".join(CHANNEL_ORDERS)
+            raise UsageError(f"channel_order must be {words}, not {short_repr(channel_order)}")
+        given = {"input_scale": input_scale, "mean": mean, "std": std}
+        numbers = {name: _as_floats(value, name) for name, value in given.items()}
+        [factor, *others] = numbers.pop("input_scale")
+        if others:
+            raise UsageError(f"input_scale must be one number, not {short_repr(input_scale)}")
+        chain = cls.__new__(cls)
+        with prefix_errors(shown(model)):
+            chain._built = tuple(
+                build_network(
+                    model=ModelSpec(model, "" if until is None else str(until)),
+                    input_scale=factor,
+                    **numbers,
+                    channel_order=channel_order,
+                )
+            )
+        return chain
 
     def __call__(self, image: Image) -> NDArray[Any]:
         """Run the layers on an image, and return the maps of the last.
@@ -398,6 +415,15 @@ class Chain:
 
 def _layers_of(built: Iterable[BuiltLayer]) -> list[Layer]:
     return [layer for each in built for layer in each.layers]
+
+
+def _as_floats(value: Any, name: str) -> tuple[float, ...]:
+    """Return one finite number or several."""
+    numbers = as_numbers(value, name)
+    is_valid = numbers.dtype.kind in "biuf" and numbers.ndim <= 1 and numbers.size > 0
+    if not is_valid or not np.isfinite(numbers).all():
+        raise UsageError(f"{name} must be finite numbers, not {short_repr(value)}")
+    return tuple(numbers.ravel().astype(np.float64).tolist())
 
 
 def _as_shape(shape: Any) -> tuple[Shape, bool]:

@@ -314,7 +314,7 @@ def _take_layer(words: deque[str], number: int) -> LayerText:
     syntax = find_layer(name)
     if syntax is NETWORK:
         words.appendleft(name)  # its argument
-    with prefix_errors(f"layer {number} ({syntax.name})"):
+    with prefix_errors(f"layer {number} ({shown(name)})"):
         return LayerText(number, "", syntax, _take_values(syntax, words))
 
 
@@ -554,7 +554,7 @@ def _build_batchnorm(*, eps: float, **numbers: float | str | None) -> Layer:
     return BatchNorm(**read, eps=eps)
 
 
-def _build_network(
+def build_network(
     *,
     model: ModelSpec,
     input_scale: float,
@@ -562,7 +562,18 @@ def _build_network(
     std: tuple[float, ...],
     channel_order: ChannelOrder,
 ) -> list[BuiltLayer]:
-    """Build the layers of a network, and before them its input."""
+    """Build the layers of a network, and before them its input.
+
+    Args:
+        model: the file, and the last layer.
+        input_scale: what pixels are multiplied by.
+        mean: what is subtracted then, one number or one for each channel.
+        std: what the result is divided by, likewise.
+        channel_order: of the network.
+
+    Raises:
+        KernelError, UsageError: as :func:`convcli.layers.onnx.read_network`, or ``std`` is 0.
+    """
     from convcli.layers.network_input import NetworkInput
     from convcli.layers.onnx import read_network
 
@@ -867,7 +878,7 @@ LAYERS = {layer.name: layer for layer in _TABLE}
 NETWORK = LayerSyntax(
     "network",
     "Run the network of an .onnx file.",
-    _build_network,
+    build_network,
     ("net.onnx", "net.onnx:conv3 relu", "net.onnx --mean 124,116,104 --std 58,57,57"),
     (ArgumentSyntax("model", ValueSyntax("MODEL[:UNTIL]", _parse_network)),),
     (

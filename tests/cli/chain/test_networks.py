@@ -1,6 +1,7 @@
 """``chain INPUT MODEL[:UNTIL]`` and ``explain --layer MODEL[:UNTIL]``: networks of .onnx files."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from convcli import Chain
+from convcli.errors import UsageError
 
 NET = Path(__file__).parents[2] / "golden" / "net.onnx"
 
@@ -43,6 +45,24 @@ def test_options_stand_behind_the_model_and_layers_may_follow(convcli, photo):
     np.testing.assert_array_equal(model[1:](numbers.astype(np.float32)), model(photo))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"path": "net.pt"}, "path must name an .onnx file, not 'net.pt'"),
+        ({"until": "none"}, "net.onnx: has no node 'none'"),
+        ({"mean": "x"}, "mean must be finite numbers, not 'x'"),
+        ({"mean": [1, 2]}, "mean has 2 numbers for 3 channels"),
+        ({"std": [1, 0, 1]}, "net.onnx: std must not be 0"),
+        ({"std": float("nan")}, "std must be finite numbers"),
+        ({"input_scale": [1, 2]}, "input_scale must be one number"),
+        ({"channel_order": "gbr"}, "channel_order must be rgb or bgr, not 'gbr'"),
+    ],
+)
+def test_arguments_in_python_are_checked(photo, arguments, problem):
+    with pytest.raises(UsageError, match=re.escape(problem)):
+        Chain.from_model(**{"path": "net.onnx", **arguments})(photo)
+
+
 def test_gray_enters_three_equal_channels(convcli, photo):
     np.save("gray.npy", photo[..., 0])
     np.save("three.npy", photo[..., [0, 0, 0]])
@@ -59,8 +79,8 @@ def test_gray_enters_three_equal_channels(convcli, photo):
         (["net.onnx:conv3"], "layer 1 (net.onnx): has no node 'conv3'; did you mean conv2"),
         (["net.onnx:10"], "layer 1 (net.onnx): has 9 layers, and no number 10"),
         (["relu", "none.onnx"], "layer 2 (none.onnx): no such file"),
-        (["net.onnx", "--input-scale", "1/0"], "divides by 0"),
-        (["net.onnx", "--mean", "1,x"], "--mean"),
+        (["net.onnx", "--input-scale", "1/0"], "layer 1 (net.onnx): Invalid value for '--input-s"),
+        (["net.onnx", "--mean", "1,x"], "layer 1 (net.onnx): Invalid value for '--mean'"),
         (["net.onnx", "--stride", "2"], "No such option '--stride' of net.onnx"),
         (["photo.npz"], "conv takes the weights"),
     ],
@@ -82,7 +102,7 @@ def test_what_does_not_fit_the_image_names_it(convcli, photo):
     words = "chain", "photo.npy", "channelpool", "max", "net.onnx", "--summary"
     convcli(*words).fails(1, "photo.npy: net.onnx takes 3 channels, and the input has 1")
     ran = convcli("chain", "photo.npy", "net.onnx", "--mean", "1,2", "--summary")
-    ran.fails(1, "layer 1 (preprocess mean 1,2): --mean has 2 numbers for 3 channels")
+    ran.fails(1, "layer 1 (preprocess mean 1,2): mean has 2 numbers for 3 channels")
 
 
 def test_a_value_is_explained_down_to_the_pixels(convcli, photo):
