@@ -196,13 +196,15 @@ def test_a_notebook_shows_it(name):
     figure = PLOTS[name](theme="slide", dpi=30)
     assert isinstance(figure, NotebookFigure)
     if find_spec("IPython") is None:
-        png = figure._repr_png_()
+        png, shown = figure._repr_png_()
     else:
         formatters: Any = import_module("IPython.core.formatters")
-        data, _ = formatters.DisplayFormatter().format(figure)
-        png = data["image/png"]
+        data, metadata = formatters.DisplayFormatter().format(figure)
+        png, shown = data["image/png"], metadata["image/png"]
     assert png.startswith(b"\x89PNG")
     assert figure.get_size_inches() == pytest.approx([40 / 3, 7.5], abs=0.05)
+    # In pixels of the page, 96 an inch, whatever those of the picture.
+    assert (shown["width"], shown["height"]) == pytest.approx((1280, 720), abs=5)
 
 
 @pytest.mark.parametrize("name", PLOTS)

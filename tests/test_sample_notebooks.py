@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "sample_images").glob("*.ipynb"))
-MOST_BYTES = 420_000
+MOST_BYTES = 650_000
 nbformat = pytest.importorskip("nbformat")
 
 

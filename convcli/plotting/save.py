@@ -25,6 +25,7 @@ METADATA: dict[str, dict[str, Any]] = {
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _WINDOW_PIXELS, _WINDOW_DPI = (1600, 900), 100  # at most
 _LONGEST_SIDES = {"webp": 16_383, "jpg": 65_500, "jpeg": 65_500}  # pixels
+_CSS_DPI = 96  # pixels of a web page in an inch
 _JPEG_QUALITY = 95  # below, letters have visible artifacts
 
 
@@ -89,12 +90,17 @@ def _check_sides(figure: Figure, target: Path, file_format: str) -> None:
 class NotebookFigure(Figure):
     """A figure that a notebook shows by itself, without pyplot, and that saves itself."""
 
-    def _repr_png_(self) -> bytes:
-        """Return the figure as PNG, as notebooks ask for it."""
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the figure as PNG, and its size on the page, as notebooks ask for it.
+
+        An inch of it is an inch of the page, so that its text is as large as that around it,
+        whatever its pixels per inch.
+        """
         file = BytesIO()
         with style_context():
             self.savefig(file, format="png", metadata=METADATA["png"])
-        return file.getvalue()
+        width, height = (round(side * _CSS_DPI) for side in self.get_size_inches())
+        return file.getvalue(), {"width": width, "height": height}
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the figure to a file whose suffix names the format, whole or not at all.

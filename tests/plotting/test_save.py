@@ -243,7 +243,7 @@ def test_a_failing_window_gives_a_message_of_one_line(window_system, monkeypatch
 def test_a_figure_shows_and_saves_itself(tmp_path):
     figure = convcli.plot([[1, 2], [3, 4]], [[1, -1]])
     assert isinstance(figure, Figure)
-    assert figure._repr_png_().startswith(MAGIC[".png"])
+    assert figure._repr_png_()[0].startswith(MAGIC[".png"])
     figure.save(tmp_path / "f.svg")
     assert (tmp_path / "f.svg").read_text().count("<text") > 10
     with pytest.raises(ImageError, match=r"f\.svg: exists already; overwrite=True replaces it$"):
