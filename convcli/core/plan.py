@@ -30,7 +30,7 @@ from convcli.core.methods.helix import HelixMethod
 from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
 from convcli.core.strips import without_gaps, without_outer_taps
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name
 
 HASHED_KERNEL_BYTES = 1 << 15  # larger kernels are compared with those of a few earlier plans
@@ -373,10 +373,11 @@ def _check_arrays(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> No
         taken = kernel.shape[-3]
         hint = ""
         if channels % taken == 0:
-            hint = "; for a grouped bank (N, C/groups, kh, kw) use a chain: conv --groups "
-            hint += str(channels // taken)
+            hint = "; a grouped bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE "
+            hint += f"conv -k BANK --groups {channels // taken}"
         # A volume, whose last axis is no channels, looks the same.
         of_array = f", the last axis of its shape {image.shape}" if channels > MOST_COLORS else ""
         raise KernelError(
-            f"kernel sums over {taken} channels, the image has {channels}{of_array}{hint}"
+            f"kernel sums over {count_text(taken, 'channel')}, the image has {channels}{of_array}"
+            f"{hint}"
         )

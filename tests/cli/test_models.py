@@ -1,5 +1,6 @@
 """Weights of a network's layers as kernels of commands."""
 
+import itertools
 import json
 import re
 
@@ -104,10 +105,45 @@ def test_depthwise_weights_need_groups(net, apply, convcli, photo):
     ran = apply("-k", "net.npz:c2/W", "photo.png", "--stack", "out.npy")
     assert ran.code == 1
     assert "sums over 1 channel" in ran.err
-    assert "conv --groups 3" in ran.err
+    np.savez("each.npz", W=np.load("net.npz")["c2/W"][:3])
+    ran = apply("-k", "each.npz", "photo.png", "--stack", "out.npy")
+    words = ran.err.splitlines()[0].split("convcli ")[-1]
+    command = words.replace("IMAGE", "photo.png").replace("BANK", "each.npz")
+    assert command.split()[-2:] == ["--groups", "3"]
+    ran = convcli(*command.split(), "-o", "each.npy")
+    assert ran.code == 0, ran
     ran = convcli("chain", "photo.png", "conv", "-k", "net.npz", "conv", "-k", "net.npz:c2/W",
                   "--groups", "4", "-o", "out.npy")  # fmt: skip
     assert ran.code == 0, ran
+
+
+def test_a_network_that_removes_noise_runs_by_hand(here, rng, convcli):
+    """Seven layers from an .npz file, as waifu2x stores them, against plain NumPy."""
+    sides = [3, 4, 4, 6, 6, 8, 8, 3]
+    image = rng.random((20, 18, 3), np.float32)
+    named: dict[str, np.ndarray] = {}
+    words, maps = [], image.astype(float)
+    for number, (channels, filters) in enumerate(itertools.pairwise(sides), 1):
+        weights = rng.normal(size=(filters, channels, 3, 3)).astype(np.float32)
+        bias = rng.normal(size=filters).astype(np.float32)
+        named |= {f"conv{number}/W": weights, f"conv{number}/b": bias}
+        words += ["conv", "-k", f"net.npz:conv{number}/W", "--bias", f"net.npz:conv{number}/b"]
+        words += ["--padding", "valid"]
+        windows = np.lib.stride_tricks.sliding_window_view(maps, (3, 3), axis=(0, 1))
+        maps = np.einsum("hwcij,ncij->hwn", windows, weights) + bias
+        if number < 7:
+            words += ["leaky-relu", "--slope", "0.1"]
+            maps = np.where(maps < 0, 0.1 * maps, maps)
+    np.savez("net.npz", **named)
+    np.save("image.npy", image)
+    ran = convcli("chain", "image.npy", *words, "-o", "clean.npy")
+    assert ran.code == 0, ran
+    np.testing.assert_allclose(np.load("clean.npy"), maps, rtol=0, atol=1e-5 * np.abs(maps).max())
+
+
+def test_a_number_that_follows_no_option_is_told_apart_from_a_layer(convcli, photo):
+    ran = convcli("chain", "photo.png", "leaky-relu", "0.1", "-o", "out.npy")
+    ran.fails(2, "0.1 is no layer: numbers follow an option, such as leaky-relu --slope 0.1")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +265,34 @@ def test_transposed_layers_are_named_with_the_command_that_applies_them(
         added = np.einsum("c,cnij->ijn", maps[row, column], keras_net)
         whole[2 * row : 2 * row + 4, 2 * column : 2 * column + 5] += added
     np.testing.assert_array_equal(np.load("up.npy"), whole[1:-1, 1:-2])
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"strides": [3, 2], "pads": [0, 1, 2, 0], "output_padding": [1, 0]},
+        {"strides": [1, 1], "auto_pad": "SAME_LOWER"},
+        {"dilations": [2, 1], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    ],
+    ids=["pads", "lower", "upper"],
+)
+def test_the_command_for_a_transposed_node_gives_what_onnx_gives(attributes, here, rng, convcli):
+    onnx, reference = pytest.importorskip("onnx"), pytest.importorskip("onnx.reference")
+    weights = rng.normal(size=(4, 2, 4, 3)).astype(np.float32)
+    maps = rng.normal(size=(1, 4, 5, 6)).astype(np.float32)
+    node = onnx.helper.make_node("ConvTranspose", ["x", "W"], ["y"], "up", **attributes)
+    ends = [[onnx.helper.make_tensor_value_info(name, 1, [None] * 4)] for name in ("x", "y")]
+    graph = onnx.helper.make_graph([node], "g", *ends, [onnx.numpy_helper.from_array(weights, "W")])
+    network = onnx.helper.make_model(graph)
+    onnx.save(network, "up.onnx")
+    [expected] = reference.ReferenceEvaluator(network).run(None, {"x": maps})
+    np.save("maps.npy", maps[0].transpose(1, 2, 0))
+    command = convcli("kernels", "list", "up.onnx").out.decode().splitlines()[-1]
+    ran = convcli(*command.replace("IMAGE", "maps.npy").split()[1:], "-o", "up.npy")
+    assert ran.code == 0, ran
+    np.testing.assert_allclose(
+        np.load("up.npy"), expected[0].transpose(1, 2, 0), rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

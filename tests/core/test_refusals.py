@@ -76,7 +76,7 @@ IMAGE = np.ones((7, 3))
             KernelError,
             "kernel sums over 2 channels, the image has 3",
         ),
-        (np.ones((4, 4, 6)), np.ones((6, 2, 1, 1)), {}, KernelError, "chain: conv --groups 3"),
+        (np.ones((4, 4, 6)), np.ones((6, 2, 1, 1)), {}, KernelError, "conv -k BANK --groups 3"),
         (IMAGE, ONE, {"divisor": 0}, KernelError, "divisor must be a finite number other than 0"),
         (IMAGE, ONE, {"divisor": np.nan}, KernelError, "other than 0, not nan"),
         (IMAGE, ONE, {"divisor": np.inf}, KernelError, "other than 0, not inf"),

@@ -69,6 +69,7 @@ class Convolution(NamedTuple):
         groups: how many runs of channels have filters of their own.
         is_transposed: whether it is a transposed convolution, whose weights are (C, N/groups, kh,
             kw).
+        output_padding: of a transposed convolution: rows and columns that are added.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Convolution(NamedTuple):
     dilation: Pair | None = None
     groups: int | None = None
     is_transposed: bool = False
+    output_padding: Pair | None = None
 
 
 class Model(NamedTuple):

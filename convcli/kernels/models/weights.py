@@ -104,12 +104,15 @@ def transposed_layer(spec: str, convolution: Convolution) -> str:
     options = {"stride": pair_text(stride), "dilation": pair_text(dilation)}
     options["groups"] = str(convolution.groups or 1)
     options = {name: text for name, text in options.items() if text != "1"}
-    if convolution.padding == "same-upper":
+    if convolution.output_padding:
+        options["output-padding"] = pair_text(convolution.output_padding)
+    if convolution.padding in ("same-upper", "same-lower"):
         # The pads of the convolution that makes n values of n*stride, divided as TensorFlow does.
         sides = (1, *convolution.weights.shape[2:])[-2:]
         excess = [d * (k - 1) + 1 - s for k, s, d in zip(sides, stride, dilation, strict=True)]
-        pads = [half for each in excess for half in (max(each, 0) // 2, (max(each, 0) + 1) // 2)]
-        options["padding"] = pads_text(pads)
+        halves = [(max(each, 0) // 2, (max(each, 0) + 1) // 2) for each in excess]
+        turn = 1 if convolution.padding == "same-upper" else -1
+        options["padding"] = pads_text([half for pair in halves for half in pair[::turn]])
         options["output-padding"] = pair_text((max(-excess[0], 0), max(-excess[1], 0)))
     elif convolution.padding is not None:
         options["padding"] = convolution.padding
@@ -158,7 +161,8 @@ def find_tensor(model: Model, layer: str) -> Tensor:
 def _first(model: Model) -> Tensor:
     """Return the weights of the first convolution, or the only tensor."""
     if model.convolutions:
-        return model.convolutions[0].weights
+        plain = (each for each in model.convolutions if not each.is_transposed)
+        return next(plain, model.convolutions[0]).weights
     if len(model.tensors) == 1:
         return model.tensors[0]
     raise KernelError(

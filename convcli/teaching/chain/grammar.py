@@ -125,6 +125,10 @@ def find_layer(name: str) -> LayerSyntax:
         return LAYERS[name]
     if parse_model(name):
         return NETWORK
+    if name[:1].isdecimal():
+        raise UsageError(
+            f"{name} is no layer: numbers follow an option, such as leaky-relu --slope 0.1"
+        )
     close = get_close_matches(name, LAYERS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the layers are {', '.join(LAYERS)}"
     raise UsageError(f"No such layer {name!r}: {hint}")

@@ -160,12 +160,56 @@ def test_layers_are_named_by_node_by_tensor_and_by_number(tmp_path, monkeypatch)
     first, second = [[[1, 2], [3, 4]]], [[[7, 7], [7, 7]]]
     for layer in ("", ":1", ":/net/conv:0", ":a:0@9"):
         assert get_kernel(f"net.onnx{layer}").matrix.tolist() == first
-    for layer in (":2", ":_out", ":b"):
+    for layer in (":2", ":up", ":3", ":_out", ":b"):
         assert get_kernel(f"net.onnx{layer}").matrix.tolist() == second
-    for layer in (":3", ":late"):
+    for layer in (":4", ":late"):
         with pytest.raises(KernelError, match=r"not stored, but computed .* \(DequantizeLinear\)"):
             get_kernel(f"net.onnx{layer}")
     assert read_spec("net.onnx").note == "in the network stride 1, padding 0, dilation 1, groups 1"
+
+
+def test_weights_that_are_copied_are_read(tmp_path):
+    copies = [node("Identity", ["w"], "a"), node("Identity", ["a_out"], "b")]
+    data = model(nodes=[*copies, node("Conv", ["x", "b_out"])], tensors=[tensor()])
+    (tmp_path / "net.onnx").write_bytes(data)
+    assert get_kernel(f"{tmp_path}/net.onnx").matrix.tolist() == [[[1, 2], [3, 4]]]
+    circle = [
+        node("Identity", ["b_out"], "a"),
+        node("Identity", ["a_out"], "b"),
+        node("Identity", []),
+    ]
+    [convolution] = opened(model(nodes=[*circle, node("Conv", ["x", "b_out"])])).convolutions
+    assert "computed by the network (Identity)" in convolution.weights.problem
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "maker", "words"),
+    [
+        ("QLinearConv", ["x", "s", "z", "w"], "Relu", r"are quantized \(QLinearConv\); export the"),
+        ("ConvInteger", ["x", "w"], "Relu", r"are quantized \(ConvInteger\); export the network b"),
+        ("Conv", ["x", "m_out"], "DequantizeLinear", "export it before it was quantized"),
+        ("Conv", ["x", "m_out"], "Reshape", "export it with its constants folded"),
+    ],
+)
+def test_weights_that_are_not_read_say_what_to_do(tmp_path, operator, inputs, maker, words):
+    (tmp_path / "net.onnx").write_bytes(
+        model(nodes=[node(maker, ["q"], "m"), node(operator, inputs)], tensors=[tensor()])
+    )
+    with pytest.raises(KernelError, match=words):
+        get_kernel(f"{tmp_path}/net.onnx:c")
+
+
+def test_transposed_nodes_are_no_first_convolution(tmp_path):
+    other = np.full(4, 7, "<f4").tobytes()
+    nodes = [node("ConvTranspose", ["x", "b"], "up", [attribute("output_padding", [1, 0])])]
+    nodes += [node()]
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model(nodes=nodes, tensors=[tensor("b", numbers=other), tensor()]))
+    assert get_kernel(str(path)).matrix.tolist() == [[[1, 2], [3, 4]]]
+    with path.open("rb") as file:
+        up, plain = read_model(file).convolutions
+    assert (up.name, up.is_transposed, up.output_padding) == ("up", True, (1, 0))
+    assert (plain.name, plain.is_transposed, plain.output_padding) == ("c", False, None)
 
 
 def test_weights_of_constant_nodes(tmp_path):
