@@ -214,7 +214,8 @@ class SlidingGrids:
         """Return the colors of all grids and the width of their widest number, at all positions."""
         padded = self._of.padded.pixels
         weights = [part.weights for part in self._of.sums]
-        ends = np.array(finite_extremes(padded)).astype(padded.dtype)
+        finite = padded[np.isfinite(padded)]
+        ends = np.array([finite.min(), finite.max()] if finite.size else [0, 0], padded.dtype)
         corners = [np.ravel(products_of(ends[:, np.newaxis], each.ravel())) for each in weights]
         lowest, highest = finite_extremes(np.concatenate(corners))
         widest = 0.0

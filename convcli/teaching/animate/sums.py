@@ -56,9 +56,21 @@ def products_in(seen: SeenWindow, weights: NDArray[Any]) -> NDArray[Any]:
 
 
 def products_of(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
-    """Return values times weights, exact for integers; a weight of 0 weighs nothing."""
-    if values.dtype.kind in "biu" and weights.dtype.kind in "biu":
+    """Return values times weights, exact for integers; a weight of 0 weighs nothing.
+
+    Integers whose products 64 bits do not hold become floats.
+
+    >>> products_of(np.array([2**63 - 1, 3]), np.array([2, 1])).tolist()
+    [1.8446744073709552e+19, 3.0]
+    """
+    are_integers = values.dtype.kind in "biu" and weights.dtype.kind in "biu"
+    if are_integers and _largest(values) * _largest(weights) < 2**63:
         return values.astype(np.int64) * weights.astype(np.int64)
     with np.errstate(invalid="ignore", over="ignore"):
         products = values.astype(np.float64) * weights.astype(np.float64)
     return np.where(weights == 0, 0.0, products)
+
+
+def _largest(numbers: NDArray[Any]) -> int:
+    """Return the largest magnitude of integers."""
+    return max(abs(int(numbers.min())), abs(int(numbers.max()))) if numbers.size else 0
