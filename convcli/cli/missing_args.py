@@ -12,6 +12,7 @@ from convcli.cli.options import Callback, Decorator, input_option, option_group
 from convcli.cli.types import NumberType, ParsedType, PathType, WordType
 from convcli.errors import UsageError
 from convcli.images.options import ReadOptions
+from convcli.samples import file_of
 
 if TYPE_CHECKING:
     from convcli.core.missing import Missing
@@ -49,7 +50,9 @@ class MissingArgs(NamedTuple):
         if self.mask is not None:
             from convcli.images.mask import read_mask
 
-            mask = read_mask(self.mask, reading.max_pixels)
+            if self.mask == "-":
+                raise UsageError("--mask reads a file, not standard input; name one")
+            mask = read_mask(file_of(self.mask), reading.max_pixels)
         return Missing(self.nan == "ignore", mask, self.min_valid or 0, self.nodata)
 
 

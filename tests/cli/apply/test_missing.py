@@ -129,6 +129,14 @@ def test_a_nodata_that_no_number_type_holds_is_refused(apply, number):
     assert apply("-k", "1 0", "--matrix", "1 2 inf 4", "--nodata", "inf").out == b"1  2  nan  4\n"
 
 
+def test_a_mask_may_be_a_sample_but_not_standard_input(apply):
+    ran = apply("-k", "1", "--mask", "@toy-6x6", "--matrix", "; ".join(["1 2 3 4 5 6"] * 6))
+    assert ran.out == b"nan  nan  nan  4  5  6\n" * 6
+    ran = apply("-k", "1", "--mask", "-", "--matrix", "1")
+    said = "Error: --mask reads a file, not standard input; name one\n"
+    assert (ran.code, ran.err) == (2, said)
+
+
 PAGE = "a page has all pixels; convcli explain and animate leave missing ones out"
 PROGRAM = "a program filters all pixels; convcli apply leaves missing ones out"
 
