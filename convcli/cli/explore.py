@@ -205,6 +205,11 @@ def _first_layer(kernel_args: KernelArgs, layers: Sequence[str]) -> tuple[Kernel
             "begin with --layer 'conv -k ...'"
         )
     values = layer.values
+    if values["groups"] > 1:
+        raise click.UsageError(
+            f"--layer {layer.text!r}: the convolution of a page has no --groups; a later layer can "
+            "have them"
+        )
     if len(layer.kernels) > 1 and values["combine"] is None:
         raise click.UsageError(
             f"--layer {layer.text!r}: the convolution of a page has one -k; join several with "

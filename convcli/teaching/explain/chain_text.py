@@ -428,6 +428,8 @@ def preprocess_lines(step: PreprocessStep) -> Iterator[str]:
 def _reads_all(step: LayerStep) -> bool:
     """Tell whether the window of the value is all that the chain's output depends on."""
     depends = step.depends
+    if not depends.rows or not depends.columns:
+        return True  # of no values
     if isinstance(step, PoolStep | SoftmaxStep):
         window = step.window
         own = window.rows, window.columns, len(window.channels)

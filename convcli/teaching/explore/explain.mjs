@@ -86,27 +86,33 @@ export function responseOf(image, kernel, geometry, at, channel, conv, value) {
     columns.map((column) => row < 0 || row >= height || column < 0 || column >= width),
   );
   const channels = kernel.addsChannels ? planes.map((_, number) => number) : [channel];
-  const totals = [];
-  const sums = channels.map((number, index) => {
-    const window = windowValues(image, number, rows, columns, conv);
-    const weights = rows.map((_, row) =>
+  const parts = channels.map((number, index) => ({
+    channel: kernel.addsChannels ? image.channels[number] : "",
+    window: windowValues(image, number, rows, columns, conv),
+    weights: rows.map((_, row) =>
       Array.from(planes[index].slice(row * columns.length, (row + 1) * columns.length)),
-    );
+    ),
+  }));
+  return { ...summed(kernel, parts, value), rows, columns, padding };
+}
+
+/** Return a response without its places: the products and sums of windows, {channel, window, weights}. */
+export function summed({ name, divisor, bias }, parts, value) {
+  const totals = [];
+  const sums = parts.map(({ channel, window, weights }) => {
     const exact = window.map((line, row) =>
       line.map((pixel, column) => exactProduct(pixel, weights[row][column])),
     );
     totals.push(exactSum(exact.flat()));
     return {
-      channel: kernel.addsChannels ? image.channels[number] : "",
+      channel,
       window,
       weights,
       products: exact.map((line) => line.map(toNumber)),
       sum: toNumber(totals.at(-1)),
     };
   });
-  const { name, divisor, bias } = kernel;
-  const sum = toNumber(exactSum(totals));
-  return { kernel: name, rows, columns, padding, sums, sum, divisor, bias, value };
+  return { kernel: name, sums, sum: toNumber(exactSum(totals)), divisor, bias, value };
 }
 
 export function windowValues(image, channel, rows, columns, { border, fill }) {

@@ -28,9 +28,10 @@
  */
 
 import { exactTotal, reliableDecimals, toNumber } from "./decimals.mjs";
-import { responseOf, windowValues } from "./explain.mjs";
+import { addedValues, ENLARGING, enlargedBound, readersOf } from "./enlarge.mjs";
+import { responseOf, summed, windowValues } from "./explain.mjs";
 import { borderAt, convGeometry, OUTSIDE } from "./geometry.mjs";
-import { countMaps, fieldsOf, regionRead } from "./layers.mjs";
+import { channelsOf, fieldsOf, kernelsOf, regionRead } from "./layers.mjs";
 import { combined, correlate } from "./sums.mjs";
 
 const MAX_LISTED = 31 * 31; // values of a window that are listed
@@ -69,7 +70,7 @@ export function explainLayers(layers, maps, number, place) {
       scale: scales[index],
       inputScale: index > 1 ? scales[index - 1] : null,
     };
-    const { next, ...own } = ownOf(layer, before, at, step.value);
+    const { next, ...own } = ownOf(layer, before, at, step);
     steps.push({ ...step, next, own });
     at = next;
   }
@@ -83,7 +84,10 @@ function namedMaps({ shape, values, channels }, number) {
 }
 
 /** Return what is special to the kind of layer, and the place that counts most. */
-function ownOf(layer, before, place, value) {
+function ownOf(layer, before, place, { value, outputShape }) {
+  if (ENLARGING.includes(layer.name)) {
+    return spreadOwn(layer, before, place, value, outputShape);
+  }
   switch (layer.name) {
     case "conv":
       return convOwn(layer, before, place, value);
@@ -112,48 +116,79 @@ function unflattened(value, [rows, columns]) {
 }
 
 /**
- * Explain a convolution: `computation`, as explain.mjs has it; the `channel` that 2-D kernels read;
- * and a `bias` that is added to what several kernels are combined to.
+ * Explain a convolution: `computation`, as explain.mjs has it; the `channel` that is read, if it is
+ * one of several; and a `bias` that is added to what several kernels are combined to.
  */
-function convOwn({ groups, conv }, before, [row, column, map], value) {
-  const channels = before.shape[2];
-  let first = 0; // map of the group
-  let group = groups[0];
-  for (const each of groups) {
-    const count = countMaps(each, channels);
-    if (map < first + count) {
-      group = each;
-      break;
-    }
-    first += count;
-  }
+function convOwn(layer, before, [row, column, map], value) {
+  const { conv } = layer;
+  const { group, read } = kernelsOf(layer, map, before.shape[2]);
   const { kernels, combine, bias = 0 } = group;
-  const [{ addsChannels }] = kernels;
-  const at = [row, column];
+  const names = read.map((channel) => before.channels[channel]);
+  const maps = { ...channelsOf(before, read), channels: read.length > 1 ? names : [""] };
   const responses = kernels.map((kernel) => {
     const geometry = convGeometry(before.shape.slice(0, 2), kernel.shape, conv);
-    const own = responseOf(before, kernel, geometry, at, map - first, conv, value);
+    const own = responseOf(maps, kernel, geometry, [row, column], 0, conv, value);
     return combine === null ? own : { ...own, value: valueOf(own, kernel, conv) };
   });
   const total = bias === 0 ? value : combined(responses.map((each) => each.value), combine);
-  const computation = {
-    inputShape: before.shape.slice(0, 2),
-    operation: conv.operation,
-    border: conv.border,
-    fill: conv.border === "constant" ? conv.fill : 0,
-    combine,
-    extremes: null,
-    outputs: [{ channel: "", responses, value: total, pixel: total }],
+  const { operation, border } = conv;
+  const fill = border === "constant" ? conv.fill : 0;
+  return {
+    computation: computationOf(before, { operation, border, fill, combine }, responses, total),
+    channel: read.length > 1 ? "" : names[0],
+    bias,
+    next: strongest(strengthsOfSums(responses, read), before.shape, border),
   };
-  const strengths = responses.flatMap(({ sums, rows, columns, divisor }) =>
+}
+
+function computationOf(before, options, responses, value) {
+  const inputShape = before.shape.slice(0, 2);
+  const output = { channel: "", responses, value, pixel: value };
+  return { inputShape, ...options, extremes: null, outputs: [output] };
+}
+
+function strengthsOfSums(responses, read) {
+  return responses.flatMap(({ sums, rows, columns, divisor }) =>
     sums.flatMap(({ products }, index) =>
-      strengthsOf(products, { rows, columns }, addsChannels ? index : map - first, {
+      strengthsOf(products, { rows, columns }, read[index], {
         sizeOf: (number) => Math.abs(Number(number) / divisor),
       }),
     ),
   );
-  const channel = addsChannels ? "" : before.channels[map - first];
-  return { computation, channel, bias, next: strongest(strengths, before.shape, conv.border) };
+}
+
+/**
+ * Explain a value to which those of a smaller map add: as a convolution, and the `taps` of the kernel
+ * by which they are multiplied; and the rows and columns that read the value that counts most, its
+ * `spread`.
+ */
+function spreadOwn(layer, before, [row, column, map], value, outputShape) {
+  const { rows, columns, read, weights, taps } = addedValues(layer, before.shape, map, [row, column]);
+  const { divisor = 1, bias = 0 } = layer;
+  const zero = { operation: "correlate", border: "zero", fill: 0, combine: null };
+  const isEmpty = rows.length === 0 || columns.length === 0;
+  const parts = read.map((channel, index) => ({
+    channel: read.length > 1 ? before.channels[channel] : "",
+    window: windowValues(before, channel, rows, columns, zero),
+    weights: weights[index],
+  }));
+  const response = {
+    ...summed({ name: layer.label, divisor, bias }, isEmpty ? [] : parts, value),
+    rows,
+    columns,
+    padding: rows.map(() => columns.map(() => false)),
+  };
+  const next = strongest(strengthsOfSums([response], read), before.shape, "zero");
+  const readers = (axis) =>
+    readersOf(layer, before.shape[axis], outputShape[axis], axis, next[axis]);
+  return {
+    computation: computationOf(before, zero, [response], value),
+    channel: read.length > 1 ? "" : before.channels[read[0]],
+    bias: 0,
+    taps,
+    spread: next && { rows: readers(0), columns: readers(1) },
+    next,
+  };
 }
 
 /** Return the value of a kernel, summed as its map is. */
@@ -295,6 +330,10 @@ function scalesOf(layers, maps) {
 
 function scaleOf(layer, before, after, scale) {
   const largest = largestMagnitude(before.values);
+  if (layer.name === "convtranspose") {
+    const own = enlargedBound(layer, before.shape[2], after.shape[2], largest);
+    return Math.max(own, scale) + Math.abs(layer.givenBias ?? 0);
+  }
   if (layer.name !== "conv") {
     return Math.max(largest, largestMagnitude(after.values), scale);
   }

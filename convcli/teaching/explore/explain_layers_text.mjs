@@ -17,6 +17,7 @@ import {
   reliableDecimals,
   roundNumber,
 } from "./decimals.mjs";
+import { ENLARGING } from "./enlarge.mjs";
 import { asShown } from "./explain.mjs";
 import {
   bracketed,
@@ -27,11 +28,12 @@ import {
   totalLines,
   windowPlace,
 } from "./explain_text.mjs";
-import { sizeText } from "./geometry.mjs";
+import { countText, sizeText } from "./geometry.mjs";
 import { sideBySide, wrapped } from "./text_table.mjs";
 
 const MOST_EXPONENTIALS = 10; // that a sum lists
 const POOLS = ["maxpool", "minpool", "avgpool", "globalpool", "channelpool"];
+const SUMS = ["conv", ...ENLARGING];
 const ACTIVATIONS_TEXT = {
   relu: ({ input, value }) => [`max(0, ${formatNumber(input)})`, input === 0 || isKept(input, value)],
   "leaky-relu": ({ input, value, slope }) => [
@@ -90,7 +92,7 @@ function stepText(step) {
     `layer ${number} (${layer.label}): row ${place[0]}, column ${place[1]} of the ` +
     `${sizeText(outputShape)} map${which} is ${formatNumber(value)}`;
   const isConv = layer.name === "conv";
-  const isWindow = isConv || POOLS.includes(layer.name);
+  const isWindow = SUMS.includes(layer.name) || POOLS.includes(layer.name);
   const flip = isConv && layer.conv.operation === "convolve" ? "flipped" : "not flipped";
   const words = [...title.split(" "), ...(isConv ? [`(${layer.conv.operation}: ${flip})`] : [])];
   const lines = wrapped(words);
@@ -103,6 +105,9 @@ function stepText(step) {
   if (number > 1 && isWindow) {
     lines.push(...stepLines("next", nextText(step)));
   }
+  if (step.own.spread) {
+    lines.push(...stepLines("spread", spreadText(step)));
+  }
   return lines;
 }
 
@@ -111,7 +116,11 @@ function workLines(step) {
   const { layer, value, own } = step;
   switch (layer.name) {
     case "conv":
+    case "upsample":
+    case "convtranspose":
       return convLines(step);
+    case "batchnorm":
+      return batchnormLines(step);
     case "softmax":
       return softmaxLines(step);
     case "normalize":
@@ -140,10 +149,17 @@ function convLines(step) {
   const source = sourceText(step, channel ? [channel] : []);
   const product = step.number === 1 ? "pixel*weight" : "value*weight";
   const [output] = computation.outputs;
+  const [first] = output.responses;
+  if (first.rows.length === 0 || first.columns.length === 0) {
+    const text = `no value of the input is added here: ${formatNumber(step.value)}`;
+    return stepLines("value", text);
+  }
+  const { taps } = step.own;
+  const by = taps ? `; by ${placesText({ rows: taps[0], columns: taps[1] })} of the kernel` : "";
   const places = new Set();
   const lines = [];
   for (const response of output.responses) {
-    const place = windowPlace(computation, response, source);
+    const place = windowPlace(computation, response, source) + by;
     lines.push(...responseLines(computation, response, places.has(place) ? "" : place, product));
     places.add(place);
   }
@@ -211,6 +227,16 @@ function normalizeLines({ layer, inputShape, value, own: { input, mean, variance
   ];
 }
 
+/** Return the line of a normalization by given numbers. */
+function batchnormLines({ layer: { mean, variance, weight, bias, eps }, value, own: { input } }) {
+  const by = weight === 1 ? "" : ` * ${formatOperand(weight)}`;
+  const more = bias === 0 ? "" : ` ${bias < 0 ? "-" : "+"} ${formatNumber(Math.abs(bias))}`;
+  const text =
+    `(${formatNumber(input)} - ${formatOperand(mean)}) / ` +
+    `sqrt(${formatNumber(variance)} + ${formatNumber(eps)})${by}${more}`;
+  return stepLines("batchnorm", `${text} ~ ${formatNumber(value)}`);
+}
+
 /** Return the lines of a share: the largest value, a sum of exponentials and a quotient. */
 function softmaxLines({ value, own: { input, window, largest, sum } }) {
   const [least, total] = [formatOperand(largest), formatNumber(sum)];
@@ -237,7 +263,10 @@ function readsAll({ layer, depends, own }) {
       names.length === depends.names.length
     );
   }
-  if (layer.name !== "conv") {
+  if (depends.rows.length === 0 || depends.columns.length === 0) {
+    return true; // of no values
+  }
+  if (!SUMS.includes(layer.name)) {
     return depends.rows.length === 1 && depends.columns.length === 1;
   }
   const { responses } = own.computation.outputs[0];
@@ -255,10 +284,6 @@ function sourceText({ number, inputShape, source }, names) {
     return names.length === 0 ? whole : `${names[0]} of ${whole}`;
   }
   return `${countText(names.length, number === 1 ? "channel" : "map")} of ${whole}`;
-}
-
-function countText(count, noun) {
-  return count === 1 ? `1 ${noun}` : `${count.toLocaleString("en-US")} ${noun}s`;
 }
 
 function paddingText(layer, { padding }) {
@@ -292,6 +317,12 @@ function tableTexts({ rows, columns, names, padding, values }, heading) {
   const labels = { columns: columns.map(String), rows: rows.map(String) };
   const headings = grids.length > 1 ? names : [heading];
   return ["", ...sideBySide(grids.map((cells, at) => ({ heading: headings[at], cells, ...labels })))];
+}
+
+/** Say where the map reads the value that counts most. */
+function spreadText({ next: [row, column], source, own: { spread } }) {
+  const from = source.split(" (")[0];
+  return `row ${row}, column ${column} of ${from} is read by ${placesText(spread)}`;
 }
 
 function nextText({ next, source, depends }) {

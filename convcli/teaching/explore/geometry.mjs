@@ -28,6 +28,11 @@ export function sizeText([rows, columns]) {
   return `${columns}x${rows}`;
 }
 
+/** A count with its noun, in the plural unless it is 1. */
+export function countText(count, noun) {
+  return count === 1 ? `1 ${noun}` : `${count.toLocaleString("en-US")} ${noun}s`;
+}
+
 /** One number for two equal ones, otherwise both with a comma between. */
 export function pairText([rows, columns]) {
   return rows === columns ? `${rows}` : `${rows},${columns}`;

@@ -14,6 +14,7 @@ import {
   OPERATIONS,
   PADDING_RULES,
   pairText,
+  resolvedPads,
   sizeText,
 } from "./geometry.mjs";
 import { readSpec } from "./kernels.mjs";
@@ -63,7 +64,7 @@ function readPositive(text) {
   return number;
 }
 
-function readPair(text) {
+function readPair(text, least = 1) {
   const match = /^\s*(\d+)\s*(?:([,xX×])\s*(\d+)\s*)?$/.exec(text);
   if (match === null) {
     throw new UsageError(
@@ -71,8 +72,8 @@ function readPair(text) {
     );
   }
   const [first, second] = [Number(match[1]), Number(match[3] ?? match[1])];
-  if (Math.min(first, second) < 1) {
-    throw new UsageError(`${quotedText(text)}: numbers must be at least 1`);
+  if (Math.min(first, second) < least) {
+    throw new UsageError(`${quotedText(text)}: numbers must be at least ${least}`);
   }
   return match[2] === undefined || match[2] === "," ? [first, second] : [second, first];
 }
@@ -90,6 +91,26 @@ function readPads(text) {
   return numbers.map(Number);
 }
 
+/** Read padding in numbers; return those before and after each axis. */
+function readSides(text) {
+  const numbers = readPads(text);
+  if (typeof numbers === "string") {
+    throw new UsageError(`${quotedText(text)} is a rule; give numbers: N, V,H or T,B,L,R`);
+  }
+  const [top, bottom, left, right] = Object.values(resolvedPads(numbers, [1, 1]));
+  return [
+    [top, bottom],
+    [left, right],
+  ];
+}
+
+function readCount(text) {
+  if (!/^\s*\d+\s*$/.test(text) || Number(text) < 1) {
+    throw new UsageError(`${quotedText(text)} is not a whole number of at least 1`);
+  }
+  return Number(text);
+}
+
 function readAnchor(text) {
   if (ANCHORS.includes(text)) {
     return text;
@@ -104,12 +125,12 @@ function readAnchor(text) {
 // Options by flag: {read, initial}, or {on} for a switch, whose value it is. What a flag sets has
 // its name, but for --no-count-padding.
 const CONV_OPTIONS = {
-  "--kernel": { read: String, initial: [] },
+  "--kernel": { read: String, initial: [], required: true },
   "--combine": { read: oneOf(COMBINATIONS), initial: null },
   "--normalize": { on: true, initial: false },
   "--divisor": { read: readNumber, initial: null },
   "--bias": { read: readBias, initial: null },
-  "--groups": { read: String, initial: "1" },
+  "--groups": { read: readCount, initial: 1 },
   "--operation": { read: oneOf(OPERATIONS), initial: "correlate" },
   "--padding": { read: readPads, initial: "same" },
   "--border": { read: oneOf(BORDER_NAMES), initial: "edge" },
@@ -119,6 +140,21 @@ const CONV_OPTIONS = {
   "--anchor": { read: readAnchor, initial: "before" },
   "--method": { read: String, initial: "auto" },
   "--threads": { read: String, initial: null },
+};
+const TRANSPOSE_OPTIONS = {
+  ...Object.fromEntries(
+    ["--kernel", "--normalize", "--divisor", "--bias", "--groups", "--stride", "--dilation", "--threads"]
+      .map((flag) => [flag, CONV_OPTIONS[flag]]),
+  ),
+  "--padding": { read: readSides, initial: readSides("0") },
+  "--output-padding": { read: (text) => readPair(text, 0), initial: [0, 0] },
+};
+const BATCHNORM_OPTIONS = {
+  "--mean": { read: readBias, required: true },
+  "--var": { read: readBias, required: true },
+  "--weight": { read: readBias, initial: 1 },
+  "--bias": { read: readBias, initial: 0 },
+  "--eps": { read: readPositive, initial: 1e-5 },
 };
 const MAXPOOL = {
   "--stride": { read: readPair, initial: null },
@@ -136,6 +172,7 @@ const KIND_ARGUMENT = { name: "kind", metavar: "KIND", read: oneOf(POOLINGS) };
 const plain = (name) => ({ build: () => ({ name, label: name }) });
 const GRAMMAR = {
   conv: { options: CONV_OPTIONS, build: builtConv },
+  convtranspose: { options: TRANSPOSE_OPTIONS, build: builtTranspose },
   relu: plain("relu"),
   "leaky-relu": {
     options: { "--slope": { read: readNumber, initial: 0.01 } },
@@ -156,11 +193,20 @@ const GRAMMAR = {
     argument: KIND_ARGUMENT,
     build: ({ kind }) => ({ name: "channelpool", label: `channelpool ${kind}`, kind }),
   },
+  upsample: {
+    argument: { name: "factor", metavar: "FACTOR", read: readPair },
+    options: {
+      "--mode": { read: oneOf(["nearest", "bilinear"]), initial: "nearest" },
+      "--align-corners": { on: true, initial: false },
+    },
+    build: builtUpsample,
+  },
   flatten: plain("flatten"),
   normalize: {
     options: { "--eps": { read: readPositive, initial: 1e-5 } },
     build: ({ eps }) => ({ name: "normalize", label: "normalize", eps }),
   },
+  batchnorm: { options: BATCHNORM_OPTIONS, build: builtBatchnorm },
 };
 const NAMES = Object.keys(GRAMMAR).join(", ");
 
@@ -227,8 +273,10 @@ function takeValues({ argument, options = {} }, words) {
   if (argument && !(argument.name in values)) {
     throw new UsageError(`Missing argument '${argument.metavar}'`);
   }
-  if (values.kernel?.length === 0) {
-    throw new UsageError("Missing option '--kernel'");
+  for (const [flag, { required }] of Object.entries(options)) {
+    if (required && !values[flag.slice(2)]?.toString()) {
+      throw new UsageError(`Missing option '${flag}'`);
+    }
   }
   return values;
 }
@@ -278,16 +326,40 @@ function poolLayer(kind, { "count-padding": countPadding, ...values }) {
   return { ...values, name, label: parts.join(" "), kind, stride, countPadding };
 }
 
-function builtConv(values, tables, level) {
-  const { kernel: specs, combine, normalize, divisor, bias, border, fill } = values;
-  for (const flag of ["--groups", "--method", "--threads"]) {
-    if (values[flag.slice(2)] !== CONV_OPTIONS[flag].initial) {
+function builtUpsample({ factor, mode, "align-corners": alignCorners }) {
+  if (alignCorners && mode === "nearest") {
+    throw new UsageError("--align-corners needs --mode bilinear; nearest repeats values");
+  }
+  const aligned = alignCorners ? " align-corners" : "";
+  const label = `upsample ${pairText(factor)} ${mode}${aligned}`;
+  return { name: "upsample", label, factor, mode, alignCorners };
+}
+
+function builtBatchnorm({ var: variance, ...values }) {
+  checkNumbers({ ...values, var: variance });
+  if (variance < 0) {
+    throw new UsageError(`--var must not be negative, and ${formatNumber(variance)} is`);
+  }
+  return { ...values, name: "batchnorm", label: "batchnorm", variance };
+}
+
+/** Refuse names of files, which a page cannot read. */
+function checkNumbers(values) {
+  for (const name of ["bias", "mean", "var", "weight"]) {
+    if (typeof values[name] === "string") {
+      throw new UsageError(`a page takes one number as --${name}, not a file`);
+    }
+  }
+}
+
+function checkKernelValues(values) {
+  for (const flag of ["--method", "--threads"]) {
+    if ((values[flag.slice(2)] ?? CONV_OPTIONS[flag].initial) !== CONV_OPTIONS[flag].initial) {
       throw new UsageError(`a page has no ${flag}; leave it out`);
     }
   }
-  if (typeof bias === "string") {
-    throw new UsageError("a page takes one number as --bias, not a file");
-  }
+  checkNumbers(values);
+  const { normalize, divisor, border, fill = null } = values;
   if (fill !== null && border !== "constant") {
     throw new UsageError("--fill needs --border constant; give both");
   }
@@ -297,6 +369,48 @@ function builtConv(values, tables, level) {
   if (normalize && divisor !== null) {
     throw new UsageError("--normalize and --divisor contradict each other; use one of them");
   }
+}
+
+function builtTranspose(values, tables, level) {
+  checkKernelValues(values);
+  const { kernel: specs, bias, groups, stride, dilation, padding: pads } = values;
+  const [set, ...others] = specs.map((spec) => readSpec(spec, tables));
+  if (others.length > 0 || set.combine !== null) {
+    throw new UsageError("-k takes one kernel or one bank here, not several that are combined");
+  }
+  let kernels = set.kernels.map((kernel) => withDivisor(kernel, values));
+  let [{ divisor }] = kernels;
+  if (kernels.some((kernel) => kernel.divisor !== divisor)) {
+    kernels = kernels.map((kernel) => ({
+      ...kernel,
+      planes: kernel.planes.map((plane) => plane.map((weight) => weight / kernel.divisor)),
+    }));
+    divisor = 1;
+  }
+  const step = `${stride}` === "1,1" ? "" : ` stride ${pairText(stride)}`;
+  return {
+    name: "convtranspose",
+    label: `convtranspose ${set.label}${step}${groupsText(groups)}`,
+    kernelName: set.label,
+    kernels,
+    divisor,
+    bias: bias ?? kernels[0].bias * level,
+    givenBias: bias,
+    groups,
+    stride,
+    dilation,
+    pads,
+    outputPadding: values["output-padding"],
+  };
+}
+
+function groupsText(count) {
+  return count > 1 ? ` groups ${count}` : "";
+}
+
+function builtConv(values, tables, level) {
+  checkKernelValues(values);
+  const { kernel: specs, combine, bias, border, fill, groups: runs } = values;
   const sets = specs.map((spec) => readSpec(spec, tables));
   const groups = groupKernels(sets, combine).map((group) => {
     const isLater = group.combine !== null && bias !== null; // added to what they are combined to
@@ -311,8 +425,9 @@ function builtConv(values, tables, level) {
   const conv = { operation, padding, border: borderName(border), fill: fill ?? 0 };
   return {
     name: "conv",
-    label: `conv ${sets.map((set) => set.label).join(", ")}`,
+    label: `conv ${sets.map((set) => set.label).join(", ")}${groupsText(runs)}`,
     groups,
+    runs,
     bias,
     conv: { ...conv, stride, dilation, anchor },
   };

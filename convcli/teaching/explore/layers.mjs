@@ -5,8 +5,9 @@
  * convcli/layers, in doubles.
  */
 
+import { ENLARGING, enlargedMaps, enlargedShape, regionEnlarged } from "./enlarge.mjs";
 import { prefixErrors, UsageError } from "./errors.mjs";
-import { borderAt, convGeometry, OUTSIDE, resolvedPads, sizeText } from "./geometry.mjs";
+import { borderAt, convGeometry, countText, OUTSIDE, resolvedPads, sizeText } from "./geometry.mjs";
 import { combineMaps, correlate, stackMaps } from "./sums.mjs";
 
 const MAX_SQUARED = 1e100; // squares of larger values may overflow
@@ -43,7 +44,7 @@ export function planLayers(layers, shape, maxValues) {
       );
       if (largest > maxValues) {
         throw new UsageError(
-          `an input padded to ${sizeText(padded)} with ${mapsText(output[2])} of ` +
+          `an input padded to ${sizeText(padded)} with ${countText(output[2], "map")} of ` +
             `${sizeText(output)} is too large for a page`,
         );
       }
@@ -51,11 +52,6 @@ export function planLayers(layers, shape, maxValues) {
     });
   }
   return shapes;
-}
-
-/** Return a number of maps in words. */
-export function mapsText(count) {
-  return count === 1 ? "1 map" : `${count} maps`;
 }
 
 /** Return the shape of a layer's maps, and of its padded input. */
@@ -76,19 +72,19 @@ function planLayer(layer, [rows, columns, channels]) {
       return { output: [rows, columns, 1], padded };
     case "flatten":
       return { output: [1, 1, rows * columns * channels], padded };
+    case "upsample":
+    case "convtranspose":
+      return { output: enlargedShape(layer, [rows, columns, channels]), padded };
   }
   return { output: [rows, columns, channels], padded };
 }
 
-function planConv({ groups, conv }, [rows, columns, channels]) {
+function planConv({ groups, conv, runs = 1 }, [rows, columns, channels]) {
+  checkRuns(groups, runs, channels);
   const geometries = groups.flatMap(({ kernels }) =>
     kernels.map((kernel) => {
-      const taken = kernel.planes.length;
-      if (kernel.addsChannels && taken !== channels) {
-        const [own, given] = [taken, channels].map(channelsText);
-        throw new UsageError(
-          `${kernel.name} sums over ${own}, but the layer's input has ${given}`,
-        );
+      if (kernel.addsChannels && kernel.planes.length !== channels / runs) {
+        throw new UsageError(channelsError(kernel, groups, runs, channels));
       }
       return convGeometry([rows, columns], kernel.shape, conv);
     }),
@@ -107,12 +103,40 @@ function planConv({ groups, conv }, [rows, columns, channels]) {
   return { output: [...geometries[0].outputShape, maps], padded };
 }
 
-function channelsText(count) {
-  return count === 1 ? "1 channel" : `${count} channels`;
+/** Check that channels and kernels can be divided into runs, which `--groups` counts. */
+function checkRuns(groups, runs, channels) {
+  if (runs === 1) {
+    return;
+  }
+  if (groups.some(({ combine, kernels }) => combine !== null || !kernels[0].addsChannels)) {
+    throw new UsageError(
+      "--groups takes a bank (N, C/groups, kh, kw), whose kernels are not combined; a 2-D kernel " +
+        "filters every map on its own without it",
+    );
+  }
+  for (const [count, noun] of [
+    [channels, "channel"],
+    [groups.length, "kernel"],
+  ]) {
+    if (count % runs > 0) {
+      throw new UsageError(`${countText(count, noun)} cannot be divided into ${runs} groups`);
+    }
+  }
+}
+
+/** Say that a kernel does not fit the channels, and which number of groups would. */
+function channelsError({ name, planes }, groups, runs, channels) {
+  const [own, given] = [planes.length, channels].map((count) => countText(count, "channel"));
+  const part = runs > 1 ? `, ${channels / runs} in each of ${runs} groups` : "";
+  const fitting = channels / planes.length;
+  const isBank = groups.every(({ kernels }) => kernels.every(({ addsChannels }) => addsChannels));
+  const fits = isBank && Number.isInteger(fitting) && fitting > 1 && groups.length % fitting === 0;
+  const advice = fits ? `; with --groups ${fitting} it fits` : "";
+  return `${name} sums over ${own}, but the layer's input has ${given}${part}${advice}`;
 }
 
 /** Count the maps of a group of kernels: one, or one for each channel. */
-export function countMaps({ kernels }, channels) {
+function countMaps({ kernels }, channels) {
   const [first, ...others] = kernels;
   if (others.some(({ addsChannels }) => addsChannels !== first.addsChannels)) {
     throw new UsageError("--combine takes 2-D kernels or 3-D kernels (C, kh, kw), not both");
@@ -186,13 +210,17 @@ function tapsInside({ pad, taps, step, apart }, index, end, first = 0) {
 /** Return about how many multiplications or comparisons a layer takes. */
 export function workOf(layer, [rows, columns, channels]) {
   if (layer.name !== "conv") {
-    const [down, across] = layer.window ?? [1, 0];
+    const [down, across] = layer.window ?? layer.factor ?? layer.kernels?.[0].shape ?? [1, 0];
+    if (ENLARGING.includes(layer.name)) {
+      const maps = layer.kernels?.[0].planes.length ?? 1;
+      return rows * columns * channels * down * across * maps;
+    }
     return rows * columns * channels * (down + across);
   }
-  const kernels = layer.groups.flatMap((group) => group.kernels);
-  return kernels.reduce((sum, { shape, planes }) => {
-    const { outputShape } = convGeometry([rows, columns], shape, layer.conv);
-    return sum + outputShape[0] * outputShape[1] * channels * planes[0].length;
+  const { groups, conv, runs = 1 } = layer;
+  return groups.flatMap((group) => group.kernels).reduce((sum, { shape, planes }) => {
+    const { outputShape } = convGeometry([rows, columns], shape, conv);
+    return sum + (outputShape[0] * outputShape[1] * channels * planes[0].length) / runs;
   }, 0);
 }
 
@@ -204,7 +232,7 @@ export function applyLayer(layer, maps) {
   }
   switch (layer.name) {
     case "conv":
-      return stackMaps(layer.groups.map((group) => groupMap(group, maps, layer.conv)));
+      return convolvedMaps(layer, maps);
     case "globalpool":
       return {
         shape: [1, 1, shape[2]],
@@ -221,8 +249,63 @@ export function applyLayer(layer, maps) {
       return flatMaps(maps);
     case "normalize":
       return normalizedMaps(layer.eps, maps);
+    case "batchnorm":
+      return scaledMaps(layer, maps);
+    case "upsample":
+    case "convtranspose":
+      return enlargedMaps(layer, maps);
   }
   return pooledMaps(layer, maps);
+}
+
+function convolvedMaps({ groups, conv, runs = 1 }, maps) {
+  const channels = maps.shape[2];
+  const parts = Array.from({ length: runs }, (_, run) =>
+    runs === 1 ? maps : channelsOf(maps, runChannels(run, runs, channels)),
+  );
+  const each = groups.length / runs;
+  return stackMaps(
+    groups.map((group, number) => groupMap(group, parts[Math.floor(number / each)], conv)),
+  );
+}
+
+function runChannels(run, runs, channels) {
+  const each = channels / runs;
+  return Array.from({ length: each }, (_, index) => run * each + index);
+}
+
+/** Return some channels of maps, as maps. */
+export function channelsOf({ shape: [rows, columns, channels], values }, read) {
+  const own = new Float64Array(rows * columns * read.length);
+  for (let place = 0, target = 0; place < rows * columns; place++) {
+    for (const channel of read) {
+      own[target++] = values[place * channels + channel];
+    }
+  }
+  return { shape: [rows, columns, read.length], values: own };
+}
+
+/** Return the kernels that compute a map of a convolution, and the channels that they read. */
+export function kernelsOf({ groups, runs = 1 }, map, channels) {
+  if (runs > 1) {
+    const run = Math.floor(map / (groups.length / runs));
+    return { group: groups[map], read: runChannels(run, runs, channels) };
+  }
+  let first = 0; // map of a group
+  for (const group of groups) {
+    const count = countMaps(group, channels);
+    if (map < first + count) {
+      return { group, read: group.kernels[0].addsChannels ? every(channels) : [map - first] };
+    }
+    first += count;
+  }
+  return null;
+}
+
+/** Normalize each value by the numbers of a trained network. */
+function scaledMaps({ mean, variance, weight, bias, eps }, { shape, values }) {
+  const factor = weight / Math.sqrt(variance + eps);
+  return { shape, values: values.map((value) => (value - mean) * factor + bias) };
 }
 
 function groupMap({ kernels, combine, bias }, maps, conv) {
@@ -422,6 +505,9 @@ export function regionRead(layer, [rows, columns, channels], region) {
     }
     case "globalpool":
       return { ...region, rows: every(rows), columns: every(columns) };
+    case "upsample":
+    case "convtranspose":
+      return regionEnlarged(layer, [rows, columns, channels], region);
     case "channelpool":
     case "softmax":
       return { ...region, channels: every(channels) };
@@ -437,25 +523,13 @@ export function regionRead(layer, [rows, columns, channels], region) {
   return region;
 }
 
-function regionConvolved({ groups, conv }, [rows, columns, channels], region) {
-  const kernels = [];
-  const read = new Set();
-  let first = 0; // map of a group
-  for (const group of groups) {
-    const count = countMaps(group, channels);
-    const own = region.channels.filter((map) => map >= first && map < first + count);
-    if (own.length > 0) {
-      kernels.push(...group.kernels);
-      const isSum = group.kernels[0].addsChannels;
-      for (let channel = 0; channel < channels; channel++) {
-        if (isSum || own.includes(first + channel)) {
-          read.add(channel);
-        }
-      }
-    }
-    first += count;
-  }
-  const geometries = kernels.map((kernel) => convGeometry([rows, columns], kernel.shape, conv));
+function regionConvolved(layer, [rows, columns, channels], region) {
+  const found = region.channels.map((map) => kernelsOf(layer, map, channels));
+  const kernels = [...new Set(found.flatMap(({ group }) => group.kernels))];
+  const geometries = kernels.map((kernel) =>
+    convGeometry([rows, columns], kernel.shape, layer.conv),
+  );
+  const read = new Set(found.flatMap((each) => each.read));
   return { ...placesRead(geometries, region), channels: ascending(read) };
 }
 

@@ -20,10 +20,11 @@ from convcli.teaching.chain.maps import plan_chain
 FIRST = 2  # the number of the first of them: the page's convolution is layer 1
 # What layers.mjs computes; chain may have more layers.
 NAMES = (
-    "conv", "relu", "leaky-relu", "sigmoid", "tanh", "abs", "softmax", "maxpool", "minpool",
-    "avgpool", "globalpool", "channelpool", "flatten", "normalize",
+    "conv", "convtranspose", "relu", "leaky-relu", "sigmoid", "tanh", "abs", "softmax", "maxpool",
+    "minpool", "avgpool", "globalpool", "channelpool", "upsample", "flatten", "normalize",
+    "batchnorm",
 )  # fmt: skip
-_REFUSED = {"groups": 1, "method": "auto", "threads": None, "channel_order": "rgb"}
+_REFUSED = {"method": "auto", "threads": None, "channel_order": "rgb"}
 
 
 class PageLayers(NamedTuple):
@@ -62,8 +63,9 @@ def parse_page_layers(texts: str | Iterable[str], first: int = FIRST) -> list[La
                 if layer.values.get(option, usual) != usual:
                     name = option.replace("_", "-")
                     raise UsageError(f"a page has no --{name}; leave it out")
-            if isinstance(layer.values.get("bias"), str):
-                raise UsageError("a page takes one number as --bias, not a file")
+            for option in ("bias", "mean", "var", "weight"):
+                if isinstance(layer.values.get(option), str):
+                    raise UsageError(f"a page takes one number as --{option}, not a file")
             fill = layer.values.get("fill")
             if fill is not None and not math.isfinite(fill):
                 raise UsageError(f"the fill of a page must be a finite number, not {fill:g}")

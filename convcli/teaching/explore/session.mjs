@@ -36,10 +36,10 @@
 import { UsageError } from "./errors.mjs";
 import { explain } from "./explain.mjs";
 import { explainLayers } from "./explain_layers.mjs";
-import { asPair, borderName, convGeometry, sizeText } from "./geometry.mjs";
+import { asPair, borderName, convGeometry, countText, sizeText } from "./geometry.mjs";
 import { kernelsOfLists, readSpec } from "./kernels.mjs";
 import { readLayers } from "./layer_text.mjs";
-import { fieldsOf, mapsText, planLayers, regionsFed, workOf } from "./layers.mjs";
+import { fieldsOf, planLayers, regionsFed, workOf } from "./layers.mjs";
 import { clippedRule, extremesOf, pixelRule } from "./pixels.mjs";
 import { mapsOf } from "./results.mjs";
 import { COMBINATIONS, stackMaps } from "./sums.mjs";
@@ -159,7 +159,7 @@ export class Session {
     const largest = Math.max(area(geometry.paddedShape), area(geometry.outputShape) * maps);
     if (largest * input.shape[2] > this.maxValues) {
       throw new UsageError(
-        `an input padded to ${sizeText(geometry.paddedShape)} with ${mapsText(maps)} of ` +
+        `an input padded to ${sizeText(geometry.paddedShape)} with ${countText(maps, "map")} of ` +
           `${sizeText(geometry.outputShape)} is too large for a page`,
       );
     }

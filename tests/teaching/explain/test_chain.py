@@ -241,6 +241,8 @@ def test_the_taps_of_a_transposed_convolution_are_told():
     text = text_of(["convtranspose -k 4 --stride 2 --bias 3"], [[5, 7]], (0, 1))
     assert "value     no value of the input is added here: 3\n" in text
     assert text.endswith("field     no pixel")
+    layers = ["convtranspose -k 1 --stride 3,1", "avgpool 1,2"]
+    assert "depends" not in text_of(layers, [[1, 2, 3], [4, 5, 6]], (1, 0))
 
 
 def test_a_batch_normalization_is_worked_out():
