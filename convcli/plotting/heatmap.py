@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
@@ -30,13 +29,11 @@ from convcli.plotting.axes import (
     DrawnImage,
     finite_extremes,
     numbers_fit,
-    round_ticks,
     set_ticks,
     widest_text,
 )
 from convcli.plotting.image_panel import MOST_FOR_NUMBERS, Bar
 from convcli.plotting.labels import (
-    bar_number,
     cell_texts,
     format_short,
     line_count,
@@ -152,12 +149,8 @@ def kernel_part(
         kept: the scale down to which a single kernel is large enough for its numbers.
     """
     options = figure_options()
-    ends = group.ends
-    colors = ScalarMappable(Normalize(*ends), group.colormap)
-    ticks = round_ticks(*ends)
-    labels = [bar_number(tick) for tick in ticks]
     has_bar = has_bar and options.bars and not is_bare
-    bar = Bar(colors, ticks, labels, group.unit) if has_bar else None
+    bar = Bar.of(group.ends, group.colormap, group.unit) if has_bar else None
     widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
     count = len(group.maps)
     across = 1 if count == 1 else arrangement(count)[1]
@@ -206,13 +199,14 @@ def kernel_part(
         is_below = box[0] >= WIDE * box[1]
         digits = text_width(str(group.maps[0].values.shape[0]), theme().text)
         beside = bar.space(below=is_below) if bar is not None else 0.0
+        overhang = bar.overhang if bar is not None and is_below else 0.0
         return Part(
             partial(draw, box=box, each=each),
             box,
             title,
             "\n".join(filter(None, [caption, bar.note(box) if bar is not None else ""])),
-            left=(digits + 0.08) * is_ticked,
-            right=0.0 if is_below else beside,
+            left=max((digits + 0.08) * is_ticked, overhang),
+            right=overhang if is_below else beside,
             below=(theme().line + 0.08) * is_ticked + beside * is_below,
             numbers_fit=all(
                 numbers_fit(each, heatmap.values.shape, widest)

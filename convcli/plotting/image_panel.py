@@ -1,8 +1,10 @@
 """An image or matrix drawn into axes: thinned if large, numbered if small, with a color bar."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -46,7 +48,6 @@ from convcli.plotting.window_marks import hatch_padding
 _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
 MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fit
-_LARGE = 50 * 50  # values from which on a few may lie beyond the color scale
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
@@ -107,9 +108,12 @@ class ImagePanel:
             return 0
         return sum(int(which(row).sum()) for row in self.pixels)
 
-    def thinned(self, inches: Box) -> "ImagePanel":
-        """Return a copy with no more pixels than are drawn in a box of this width and height."""
-        pixels, _ = block_means(self.pixels, inches)
+    def thinned(self, inches: Box, *, signed: bool = False) -> "ImagePanel":
+        """Return a copy with no more pixels than are drawn in a box of this width and height.
+
+        ``signed`` is for maps on a scale with negative numbers; see `thin`.
+        """
+        pixels, _ = thin(self.pixels, inches, signed=signed)
         return replace(self, pixels=pixels, full_shape=self.shape)
 
 
@@ -126,15 +130,11 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
         return (-largest, largest) if limits[0] < 0 else limits
     if first.max_value is not None:
         return 0.0, float(first.max_value)
-    if sum(panel.pixels.size for panel in panels) >= _LARGE:
-        spread, *others = (Spread.of(panel.pixels) for panel in panels)
-        spread = spread.with_others(others)
-        low, high = spread.least, spread.greatest
-        if spread.has_outliers:
-            low, high = max(low, -spread.usual), min(high, spread.usual)
-    else:
-        extremes = [finite_extremes(panel.pixels) for panel in panels]
-        low, high = min(least for least, _ in extremes), max(greatest for _, greatest in extremes)
+    spread, *others = (Spread.of(panel.pixels) for panel in panels)
+    spread = spread.with_others(others)
+    low, high = spread.least, spread.greatest
+    if spread.has_outliers:
+        low, high = max(low, -spread.usual), min(high, spread.usual)
     if low < 0 or first.centered:
         limit = max(-low, high) or 1.0
         return -limit, limit
@@ -243,7 +243,8 @@ def number_notes(panels: Sequence[ImagePanel]) -> list[str]:
 class Bar(NamedTuple):
     """A color bar: its colors, the places of its ticks with their labels, and its unit.
 
-    ``extend`` is the end, or both, beyond which there are more values; it is pointed.
+    The first and the last tick are its ends. ``extend`` is the end, or both, beyond which there are
+    more values; it is pointed.
     """
 
     colors: ScalarMappable
@@ -251,6 +252,16 @@ class Bar(NamedTuple):
     labels: Sequence[str]
     unit: str
     extend: Literal["neither", "both", "min", "max"] = "neither"
+
+    @classmethod
+    def of(cls, ends: tuple[float, float], colormap: Colormap, unit: str) -> "Bar":
+        """Return the bar of values between two ends, with round numbers between these."""
+        low, high = ends
+        between = [tick for tick in round_ticks(low, high) if low < tick < high]
+        labels = [format_short(low, 4), *map(bar_number, between), format_short(high, 4)]
+        return cls(
+            ScalarMappable(Normalize(low, high), colormap), [low, *between, high], labels, unit
+        )
 
     def space(self, *, below: bool) -> float:
         """Return the inches from the box of an image to the far edge of the bar's label."""
@@ -261,12 +272,16 @@ class Bar(NamedTuple):
     @property
     def overhang(self) -> float:
         """The inches by which a label may reach beyond the end of a bar below an image."""
-        return max(text_width(label, theme().text) for label in self.labels) / 2
+        return (
+            max(text_width(label, theme().text) for label in (self.labels[0], self.labels[-1])) / 2
+        )
 
     def note(self, box: Box) -> str:
-        """Return a line for the caption if the bar of a box is too short for its unit."""
+        """Return a line for the caption if the bar of a box is too short for its unit or ends."""
         width, height = box
         length = width if width >= WIDE * height else height
+        if not self._shown(box):
+            return f"bar: {self.unit} {self.labels[0]} to {self.labels[-1]}"
         return f"bar: {self.unit}" if text_width(self.unit, theme().text) > length else ""
 
     def draw(
@@ -299,23 +314,38 @@ class Bar(NamedTuple):
             orientation="horizontal" if is_below else "vertical",
             extend=self.extend,
         )
-        length = width if is_below else height
-        step = self._step(length, below=is_below)
-        bar.set_ticks(list(self.ticks[::step]), labels=list(self.labels[::step]))
+        shown = self._shown(box)
+        bar.set_ticks([self.ticks[n] for n in shown], labels=[self.labels[n] for n in shown])
         if is_alone or not self.note(box):
             bar.set_label(self.unit)
         bar.outline.set_linewidth(0.5)
 
-    def _step(self, length: float, *, below: bool) -> int:
-        """Return which of the ticks have labels, so that labels do not touch."""
-        points, count = theme().text, len(self.ticks)
-        each = theme().line
-        if below:
-            each = max(text_width(f"{label}  ", points) for label in self.labels)
-        for step in range(1, count):
-            if (count - 1) % step == 0 and ((count - 1) // step + 1) * each <= length:
-                return step
-        return max(count - 1, 1)
+    def _shown(self, box: Box) -> list[int]:
+        """Return which ticks have labels so that these do not touch: both ends, others evenly.
+
+        There are none where the labels of the ends would touch.
+        """
+        width, height = box
+        is_below = width >= WIDE * height
+        length, points = width if is_below else height, theme().text
+        (low, high), last = self.colors.get_clim(), len(self.ticks) - 1
+        places = [(tick - low) / (high - low) * length for tick in self.ticks]
+        sizes = [
+            text_width(f"{each}  ", points) if is_below else theme().line for each in self.labels
+        ]
+
+        def are_apart(numbers: Sequence[int]) -> bool:
+            return all(
+                places[b] - places[a] >= (sizes[a] + sizes[b]) / 2 for a, b in pairwise(numbers)
+            )
+
+        between = [n for n in range(1, last) if are_apart([0, n, last])]
+        first = self.ticks.index(0.0) if 0.0 in self.ticks else 0
+        for step in range(1, last):
+            kept = [n for n in between if (n - first) % step == 0]
+            if are_apart(kept):
+                return [0, *kept, last]
+        return [0, last] if are_apart([0, last]) else []
 
 
 def value_bar(
@@ -338,28 +368,26 @@ def value_bar(
     """
     if panel.pixels.ndim == 3:
         return None
-    colors = ScalarMappable(Normalize(*ends), value_colormap(ends[0]))
-    ticks = bar_ticks(panel, ends)
-    labels = [bar_number(tick) for tick in ticks]
-    if panel.max_value is not None:
-        unit = "pixel"
-    if panel.max_value is not None and mapped is not None and mapped != ends:
-        white = panel.max_value
-        low, high = mapped
-        ticks = [0.0, float(white // 2 + 1), float(white)]
-        values = [low + (high - low) * tick / white for tick in ticks]
-        if high - low == white:  # a shift, which is exact
-            values[1] = round(values[1])
-        labels = [
-            f"{int(tick)} = {format_short(value, 4)}"
-            for tick, value in zip(ticks, values, strict=True)
-        ]
-        unit = "pixel = value"
-    extend: Literal["neither", "both", "min", "max"] = "neither"
+    bar = Bar.of(ends, value_colormap(ends[0]), unit)
     if panel.max_value is None:
         below, above, *_ = _count_beyond(sharing or [panel], ends)
-        extend = _POINTED[below > 0, above > 0]
-    return Bar(colors, ticks, labels, unit, extend)
+        return bar._replace(extend=_POINTED[below > 0, above > 0])
+    ticks = [ends[0] + (ends[1] - ends[0]) * fifth / 5 for fifth in range(6)]  # whole for 255
+    bar = bar._replace(ticks=ticks, labels=[bar_number(tick) for tick in ticks], unit="pixel")
+    if mapped is None or mapped == ends:
+        return bar
+    white = panel.max_value
+    low, high = mapped
+    middle = (white + 1) // 2 if ends == (0.0, float(white)) else sum(ends) / 2
+    ticks = [ends[0], float(middle), ends[1]]
+    values = [low + (high - low) * tick / white for tick in ticks]
+    if high - low == white:  # a shift, which is exact
+        values[1] = round(values[1])
+    labels = [
+        f"{bar_number(tick)} = {format_short(value, 4)}"
+        for tick, value in zip(ticks, values, strict=True)
+    ]
+    return bar._replace(ticks=ticks, labels=labels, unit="pixel = value")
 
 
 def image_part(
@@ -380,8 +408,7 @@ def image_part(
 
     Gray runs from black (0) to white. Plain numbers run from the least to the greatest or, where
     some are negative, from blue through white (0) to red. NaN is magenta. An image with more
-    pixels than the page is thinned by the means of equal blocks; a smaller one is magnified
-    without interpolation.
+    pixels than the page is thinned, see `thin`; a smaller one is magnified without interpolation.
 
     Args:
         panel: the image.
@@ -492,7 +519,7 @@ def draw_pixels(
 ) -> DrawnImage:
     """Draw an image between two values, as `image_part` does, without ticks or color bar."""
     (rows, columns), (_width, _height), (low, high) = panel.shape, inches, ends
-    values, is_shrunk = block_means(panel.pixels, inches)
+    values, is_shrunk = thin(panel.pixels, inches, signed=low < 0)
     shown = np.clip(values, low, high)  # gives infinity the color of its end
     if panel.pixels.ndim == 3:
         has_nan = np.isnan(shown).any(axis=2)
@@ -516,26 +543,24 @@ def value_colormap(low: float) -> Colormap:
     return signed_colormap() if low < 0 else gray_colormap()
 
 
-def bar_ticks(panel: ImagePanel, ends: tuple[float, float]) -> list[float]:
-    """Return about five ticks for a panel's color bar, both ends among them for pixels."""
-    if panel.max_value is None:
-        return round_ticks(*ends)
-    low, high = ends
-    return [low + (high - low) * fifth / 5 for fifth in range(6)]  # whole for 255 and 65535
+def thin(
+    pixels: NDArray[np.generic], inches: Box, *, signed: bool
+) -> tuple[NDArray[np.float64], bool]:
+    """Thin an image for a box of this width and height to one value for each of equal blocks.
 
-
-def block_means(pixels: NDArray[np.generic], inches: Box) -> tuple[NDArray[np.float64], bool]:
-    """Thin an image for a box of this width and height by the means of equal blocks.
-
-    One row of blocks is computed at a time, to spare memory. NaN in a block makes its mean NaN.
+    This is their mean or, where there are negative numbers (``signed``), the value farthest from 0:
+    those at the two sides of an edge have a mean near 0. One row of blocks is computed at a time,
+    to spare memory. NaN in a block makes its value NaN.
 
     Returns:
-        The means, fewer than two for each pixel of the page along both axes, and whether they are
-        still more than the page has pixels.
+        The values, and whether they are still more than the page has pixels: of means there are
+        fewer than two for each pixel of the page along both axes.
     """
     most = [max(round(side * figure_options().dpi), 1) for side in reversed(inches)]
     (rows, columns), channels = pixels.shape[:2], pixels.shape[2:]
     down, across = max(1, rows // most[0]), max(1, columns // most[1])
+    if signed:
+        down, across = math.ceil(rows / most[0]), math.ceil(columns / most[1])
     if down == across == 1:
         return pixels.astype(np.float64), rows > most[0] or columns > most[1]
     starts = np.arange(0, columns, across)
@@ -544,6 +569,11 @@ def block_means(pixels: NDArray[np.generic], inches: Box) -> tuple[NDArray[np.fl
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and is drawn as such
         for top in range(0, rows, down):
             strip = pixels[top : top + down]
+            if signed:
+                high = np.maximum.reduceat(strip.max(axis=0).astype(np.float64), starts, axis=0)
+                low = np.minimum.reduceat(strip.min(axis=0).astype(np.float64), starts, axis=0)
+                strips.append(np.where(high < -low, low, high))
+                continue
             sums = np.add.reduceat(strip.sum(axis=0, dtype=np.float64), starts, axis=0)
             strips.append(sums / (widths * len(strip)))
     return np.stack(strips), len(strips) > most[0] or len(starts) > most[1]

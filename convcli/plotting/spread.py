@@ -5,6 +5,7 @@ xarray and seaborn call such a scale robust; matplotlib draws the ends of its ba
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,24 +13,27 @@ from numpy.typing import NDArray
 
 from convcli.plotting.axes import finite_extremes
 
-_PERCENTILE, _OUTLIER = 99.5, 1.5  # the scale ends at the percentile if the maximum is 1.5 x that
-_SAMPLES = 1 << 20  # values that the percentile is estimated from
+_TAIL = 2.0  # percent of values at either end that may lie beyond the scale, as in xarray
+_OUTLIER = 1.5  # they do if the largest magnitude is more than this times that at the scale's end
+_LARGE = 50 * 50  # values from which on a few may lie beyond the scale
+_SAMPLES = 1 << 20  # values that the percentiles are estimated from
 
 
 class Spread(NamedTuple):
-    """The least and the greatest value, and the magnitude that few values exceed."""
+    """The least and the greatest of ``size`` values, and the magnitude that few of them exceed."""
 
     least: float
     greatest: float
     usual: float
+    size: int
 
     @classmethod
     def of(cls, maps: NDArray[Any]) -> Spread:
         """Measure maps; NaN and infinity do not count."""
         sample = maps.reshape(-1)[:: -(-maps.size // _SAMPLES)]
-        magnitudes = np.abs(sample[np.isfinite(sample)].astype(np.float64))
-        usual = float(np.percentile(magnitudes, _PERCENTILE)) if magnitudes.size else 0.0
-        return cls(*finite_extremes(maps), usual)
+        finite = sample[np.isfinite(sample)].astype(np.float64)
+        tails = np.percentile(finite, [_TAIL, 100 - _TAIL]) if finite.size else np.zeros(1)
+        return cls(*finite_extremes(maps), _round_up(float(np.abs(tails).max())), maps.size)
 
     @property
     def largest(self) -> float:
@@ -38,10 +42,23 @@ class Spread(NamedTuple):
 
     @property
     def has_outliers(self) -> bool:
-        """Whether the largest magnitude is far from those of nearly all values."""
-        return 0 < self.usual * _OUTLIER < self.largest
+        """Whether there are many values, and the largest is far from nearly all of them."""
+        return self.size >= _LARGE and 0 < self.usual * _OUTLIER < self.largest
 
     def with_others(self, others: list[Spread]) -> Spread:
         """Return the spread of several maps; values that are usual in one of them are usual."""
-        least, greatest, usual = zip(self, *others, strict=True)
-        return Spread(min(least), max(greatest), max(usual))
+        least, greatest, usual, size = zip(self, *others, strict=True)
+        return Spread(min(least), max(greatest), max(usual), sum(size))
+
+
+def _round_up(number: float) -> float:
+    """Round a number from 0 on up to two digits, which a color bar's end is labeled with.
+
+    >>> _round_up(171.2), _round_up(0.0561)
+    (180.0, 0.057)
+    """
+    if number == 0 or not math.isfinite(number):
+        return number
+    decimals = 1 - math.floor(math.log10(number))
+    step = 10.0**-decimals
+    return round(math.ceil(number / step - 1e-9) * step, decimals)

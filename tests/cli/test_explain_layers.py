@@ -101,7 +101,7 @@ def test_the_figure_has_the_options_of_figures(explain, photo, tmp_path):
     ran = explain(texts, *flags, "--theme", "slide", "--title", "One value", "--digits", "1")
     assert text_of(ran) == "slide.svg\n"
     drawing = (tmp_path / "slide.svg").read_text()
-    for words in ("One value", "conv -k outline --stride 2", "relu", "map 2 of 3"):
+    for words in ("One value", "conv -k outline --stride 2", "relu", "of green"):
         assert words in drawing
     explain(texts, *flags).fails(2, "slide.svg", "--overwrite")
     text_of(explain(texts, *flags, "--overwrite"))

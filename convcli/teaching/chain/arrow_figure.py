@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ from convcli.plotting.axes import (
     widest_text,
 )
 from convcli.plotting.heatmap import Heatmap, draw_values, kernel_heatmaps, scale_text
-from convcli.plotting.page import Part, axes_at
+from convcli.plotting.page import Part, axes_at, fits_line
 from convcli.plotting.style import Box, fit_box, theme
 from convcli.teaching.kernels.filter_sheet import filter_tiles
 
@@ -60,7 +61,23 @@ def arrow_part(kernels: Sequence[Kernel], scale: float, *, numbered: bool, down:
             return draw_kernels(figure, middle + _ARROW / 4 + gap, center - size[1] / 2)
         return draw_kernels(figure, middle - size[0] / 2, top)
 
-    return Part(draw, box, caption=caption)
+    return Part(draw, box, caption=caption) if caption else Part(draw, box, letters=0)
+
+
+def steps_in_lines(steps: Sequence[list[Part]]) -> list[list[Part]]:
+    """Return steps in lines that fit the page, about as many in each where this fits, too."""
+    lines: list[list[list[Part]]] = []
+    for step in steps:
+        if lines and fits_line(list(chain.from_iterable([*lines[-1], step]))):
+            lines[-1].append(step)
+        else:
+            lines.append([step])
+    each = math.ceil(len(steps) / len(lines))
+    even = [steps[start : start + each] for start in range(0, len(steps), each)]
+    joined = [list(chain.from_iterable(line)) for line in even]
+    if all(map(fits_line, joined)):
+        return joined
+    return [list(chain.from_iterable(line)) for line in lines]
 
 
 def has_numbers(kernels: Sequence[Kernel]) -> bool:

@@ -25,7 +25,7 @@ from convcli.layers.network import Stage
 from convcli.layers.network_input import NetworkInput
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
 from convcli.layers.upsample import Upsample
-from convcli.plotting.axes import MAX_TICKED
+from convcli.plotting.axes import MAX_TICKED, finite_extremes
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
 from convcli.plotting.labels import cell_texts, format_short, percent
 from convcli.plotting.signal_plot import signal_axis
@@ -37,7 +37,7 @@ MAX_MAPS = 64  # of a block
 
 _FLAT = 1e-4  # a relative range of values below this is drawn as one gray
 _LONGEST = 4.0  # inches; side of a block at most, on a page that it does not have to fill
-_COLORS = ("red", "green", "blue")
+COLORS = ("red", "green", "blue")
 
 
 class Scale(NamedTuple):
@@ -51,11 +51,11 @@ class Scale(NamedTuple):
     def of(cls, spreads: Sequence[Spread]) -> Scale:
         """Return one scale for several maps, symmetric about 0 if there are negative values.
 
-        It ends before a few values far out.
+        It ends before a few values far out: at most 4 % of a map.
         """
         first, *others = spreads
         spread = first.with_others(others)
-        least, greatest, usual = spread
+        least, greatest, usual, _ = spread
         if least < 0:
             end = usual if spread.has_outliers else spread.largest
             return cls(-end, end, "both" if spread.has_outliers else "neither")
@@ -85,6 +85,7 @@ class Block(NamedTuple):
         is_signal: whether the maps are drawn as signals.
         keeps_channels: whether each map is made of one map of the block before, in this order.
         axis: where the samples of a signal lie; None for no positions.
+        is_signed: whether it or a block before it in the same units has negative values.
     """
 
     title: str
@@ -103,6 +104,11 @@ class Block(NamedTuple):
     keeps_channels: bool = False
     axis: SampleAxis | None = None
     sources: Sequence[str] = ()
+    is_signed: bool = False
+
+    def map_name(self, number: int) -> str:
+        """Return the name of one of the maps, counted from 1: its color, or ``map 2``."""
+        return COLORS[number - 1] if self.has_colors else f"map {number}"
 
     def labels(self, places: Sequence[int]) -> list[str]:
         """Return what stands above some of the panels: their names, and what they read."""
@@ -175,6 +181,7 @@ def next_block(
         maps = np.round(maps, decimals)
         maps += 0  # turns -0 into 0
     keeps = keeps_units(layer)
+    is_signed = finite_extremes(maps)[0] < 0 or (keeps and before.is_signed)
     is_signal = before.is_signal and signal_axis(maps) is not None
     block = _block(
         title,
@@ -187,6 +194,7 @@ def next_block(
         is_signal=is_signal,
         keeps_channels=_keeps_channels(layer),
         channels=before.channels if _keeps_channels(layer) else (),
+        is_signed=is_signed,
     )
     return block._replace(sources=_sources(layer, before, len(block.panels)))
 
@@ -198,7 +206,7 @@ def _sources(layer: Layer, before: Block, maps: int) -> list[str]:
     texts = []
     for number in range(maps):
         _, read = layer.kernels_of(number, before.map_count)
-        names = [_COLORS[n] if before.has_colors else str(n + 1) for n in (read[0], read[-1])]
+        names = [COLORS[n] if before.has_colors else str(n + 1) for n in (read[0], read[-1])]
         texts.append(" to ".join(dict.fromkeys(names)))
     return texts
 
@@ -219,6 +227,8 @@ def single_map_blocks(
     maps: Sequence[Maps],
     channels: Sequence[int],
     scales: Sequence[float],
+    *,
+    photos: bool = False,
 ) -> list[Block]:
     """Return the blocks of the input and of each layer, each with one map; a photo has its colors.
 
@@ -228,13 +238,18 @@ def single_map_blocks(
         maps: the input and the maps of every layer.
         channels: which of them are drawn, counted from 0.
         scales: the error scale of each, as for :func:`next_block`.
+        photos: keep the three maps of a layer that are still the colors of a photo.
     """
     pixels = with_channels(image.pixels)
-    if pixels.shape[2] != len(_COLORS) or image.max_value is None:
+    if pixels.shape[2] != len(COLORS) or image.max_value is None:
         pixels = pixels[..., channels[0], np.newaxis]
     blocks = [first_block(pixels, image.max_value)]
     for stage, own, channel, scale in zip(stages, maps[1:], channels[1:], scales[1:], strict=True):
-        shown = own[..., channel, np.newaxis]
+        before, layer = blocks[-1], stage.layer
+        is_photo = (
+            before.panels[0].pixels.ndim == 3 and keeps_units(layer) and _keeps_channels(layer)
+        )
+        shown = own if photos and is_photo else own[..., channel, np.newaxis]
         blocks.append(next_block(blocks[-1], "", stage.layer, stage.plan.geometry, shown, scale))
     return blocks
 
@@ -251,6 +266,7 @@ def _block(
     windows: Geometry | None = None,
     keeps_channels: bool = False,
     channels: Sequence[int] = (),
+    is_signed: bool = False,
 ) -> Block:
     rows, columns, count = maps.shape
     is_photo = white is not None and has_colors and rows * columns > 1 and not is_signal
@@ -259,7 +275,7 @@ def _block(
     else:
         channels = channels or _most_varied_channels(maps)
         panels = [ImagePanel(maps[..., channel], white) for channel in channels]
-        names = list(_COLORS) if has_colors else [str(number + 1) for number in channels]
+        names = list(COLORS) if has_colors else [str(number + 1) for number in channels]
     spread = Spread.of(maps)
     facts = [f"min {format_short(spread.least)}", f"max {format_short(spread.greatest)}"]
     if white is not None and (spread.least < 0 or spread.greatest > white):
@@ -271,12 +287,14 @@ def _block(
     side = longest / math.ceil(math.sqrt(len(panels)))
     is_small = is_signal or panels[0].numbered
     kept = [
-        replace(panel, pixels=panel.pixels.copy()) if is_small else panel.thinned((side, side))
+        replace(panel, pixels=panel.pixels.copy())
+        if is_small
+        else panel.thinned((side, side), signed=is_signed)
         for panel in panels
     ]
     return Block(
         title, facts, kept, names, (rows, columns), count, spread, keeps_units, white,
-        has_colors, kernels, windows, is_signal, keeps_channels,
+        has_colors, kernels, windows, is_signal, keeps_channels, is_signed=is_signed,
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from convcli.plotting.style import figure_options, style_context, theme
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -48,7 +47,6 @@ from convcli.plotting.page import (
     Rows,
     axes_at,
     compose,
-    fits_line,
 )
 from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
 from convcli.plotting.save import NotebookFigure
@@ -56,7 +54,7 @@ from convcli.plotting.signal_plot import draw_samples, signal_samples
 from convcli.plotting.style import Box, fit_box
 from convcli.plotting.window_marks import WINDOW_COLOR
 from convcli.signals import SampleAxis
-from convcli.teaching.chain.arrow_figure import arrow_part, has_numbers
+from convcli.teaching.chain.arrow_figure import arrow_part, has_numbers, steps_in_lines
 from convcli.teaching.chain.blocks import (
     Block,
     Scale,
@@ -262,11 +260,21 @@ class _ChainPage:
         ]
         facts = [*self._facts]
         if figure_options().limits is None:
-            if not self._is_common:
-                facts.append("each map has its own scale")
-            elif self._is_shared:
-                facts.append("layers of one unit share a scale")
+            facts += self._scale_facts()
         return compose(plans, title=self._title, facts=", ".join(facts), least=_LEAST_SCALE)
+
+    def _scale_facts(self) -> Iterator[str]:
+        """Yield words on which maps share a scale, and on the values beyond its ends."""
+        is_pointed = any(scale.extend != "neither" for scale in self._scales)
+        if not self._is_common:
+            beyond = ", beyond which up to 4 % of its values may lie" * is_pointed
+            yield f"each map has its own scale{beyond}"
+            return
+        if self._is_shared:
+            yield "layers of one unit share a scale"
+        if is_pointed:
+            scale = "the pointed bar" if figure_options().bars else "a scale"
+            yield f"up to 4 % of a layer's values lie beyond {scale}"
 
     def _levels_of_detail(self) -> Iterator[_LevelOfDetail]:
         """Yield less and less detail: without ticks, numbers, maps, at last without layers."""
@@ -335,7 +343,7 @@ class _ChainPage:
                 kernels = block.kernels if panels is None or "kernel" in panels else ()
                 step.insert(0, arrow_part(kernels, scale, numbered=detail.weights, down=is_column))
             steps.append(step)
-        return [[part] for step in steps for part in step] if is_column else _in_lines(steps)
+        return [[part] for step in steps for part in step] if is_column else steps_in_lines(steps)
 
     def _tile(self, number: int, detail: _LevelOfDetail, scale: float) -> tuple[int, Box]:
         """Return how many maps of a block are side by side, and the width and height of each."""
@@ -367,9 +375,10 @@ class _ChainPage:
         is_below = box[0] >= WIDE * box[1]
         beside = bar.space(below=is_below) if bar is not None else 0.0
         digits = text_width("0" * len(str(block.size[0])), look.text) + 0.08
-        left = max(inner_left * detail.ticks, digits * ticks)
+        overhang = bar.overhang if bar is not None and is_below else 0.0
+        left = max(inner_left * detail.ticks, digits * ticks, overhang)
         last_label = text_width("0" * len(str(block.size[1])), look.text) / 2
-        right = max(0.0 if is_below else beside, last_label * ticks)
+        right = max(overhang if is_below else beside, last_label * ticks)
         notes = [block.caption(grid.maps, extremes=detail.extremes)]
         if block.facts is not None and count > 1 and not grid.above:
             names = ", ".join(block.names[place] for place in grid.maps)
@@ -467,22 +476,6 @@ class _ChainPage:
         if bar is not None:
             bar.draw(figure, left, top, grid.box, ticked=ticks)
         return drawn
-
-
-def _in_lines(steps: Sequence[list[Part]]) -> list[list[Part]]:
-    """Return steps in lines that fit the page, about as many in each where this fits, too."""
-    lines: list[list[list[Part]]] = []
-    for step in steps:
-        if lines and fits_line(list(chain.from_iterable([*lines[-1], step]))):
-            lines[-1].append(step)
-        else:
-            lines.append([step])
-    each = math.ceil(len(steps) / len(lines))
-    even = [steps[start : start + each] for start in range(0, len(steps), each)]
-    joined = [list(chain.from_iterable(line)) for line in even]
-    if all(map(fits_line, joined)):
-        return joined
-    return [list(chain.from_iterable(line)) for line in lines]
 
 
 def _draw_signal(

@@ -9,11 +9,11 @@ from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
     PagePlan,
+    Part,
     PartOf,
     Rows,
     blank,
     compose,
-    in_lines,
     plot_part,
 )
 from convcli.plotting.style import Box, figure_options, style_context, theme
@@ -50,6 +50,7 @@ from convcli.plotting.signal_plot import (
     signal_axis,
 )
 from convcli.signals import SampleAxis
+from convcli.teaching.chain.arrow_figure import arrow_part, steps_in_lines
 from convcli.teaching.chain.blocks import (
     Block,
     Scale,
@@ -106,7 +107,7 @@ _MOST_DECIMALS = 9
 
 _MOST_SUMS = 3  # of a convolution
 _MOST_WRITTEN = 9  # numbers of a maximum or a sum
-_LETTERS = 21  # that a line of a title has room for, at least
+_LETTERS, _SLIDE_LETTERS = 21, 18  # that a line of a title has room for, at least
 _LONGEST_TEXT = 80  # letters of a layer
 
 
@@ -120,8 +121,9 @@ class _LevelOfDetail(NamedTuple):
         map_numbers: whether small maps have numbers.
         curves: whether functions of one value are drawn.
         ticks: whether rows and columns are numbered.
+        sums: of a convolution, at most; of more, that of the largest product is drawn.
+        numbered: the first layer whose window, kernel and products have numbers.
         worked: the first layer whose arithmetic is drawn.
-        grid_numbers: whether window, kernel and products have numbers.
         first: the first layer that is shown.
     """
 
@@ -131,8 +133,9 @@ class _LevelOfDetail(NamedTuple):
     map_numbers: bool
     curves: bool
     ticks: bool
+    sums: int
+    numbered: int
     worked: int
-    grid_numbers: bool
     first: int
 
 
@@ -250,8 +253,9 @@ class _ExplanationPage:
         channels = [step.map - 1 if step else 0 for step in steps]
         scales = [step.scale if step else 0.0 for step in steps]
         return single_map_blocks(
-            self._image, self._stages, maps, [self._channel - 1, *channels], [0.0, *scales]
-        )
+            self._image, self._stages, maps, [self._channel - 1, *channels], [0.0, *scales],
+            photos=True,
+        )  # fmt: skip
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
@@ -260,7 +264,7 @@ class _ExplanationPage:
             for detail in self._levels_of_detail()
         ]
         at, last = self._explanation.at, self._explanation.steps[0]
-        which = f"map {last.map} of " * (last.maps > 1)
+        which = f"{self._blocks[last.number].map_name(last.map)} of " * (last.maps > 1)
         title = f"How row {at[0]}, column {at[1]} of {which}layer {last.number} is computed"
         return compose(plans, title=title, facts=self._key(), least=_LEAST_SCALE)
 
@@ -284,18 +288,22 @@ class _ExplanationPage:
         options = figure_options()
         is_magnified = self._is_magnified() and not theme().is_fixed  # a slide has few parts
         detail = _LevelOfDetail(
-            True, is_magnified, options.bars, True, True, options.axes, self._first, True,
-            self._first,
+            True, is_magnified, options.bars, True, True, options.axes, _MOST_SUMS, self._first,
+            self._first, self._first,
         )  # fmt: skip
         yield detail
         for name in ("digits", "magnifier", "bars", "map_numbers", "curves", "ticks"):
             detail = detail._replace(**{name: False})
             yield detail
+        if self._sum_counts():
+            detail = detail._replace(sums=1)
+            yield detail
+        for number in range(self._first + 1, last + 2):
+            detail = detail._replace(numbered=number)
+            yield detail
         for number in range(self._first + 1, last + 1):
             detail = detail._replace(worked=number)
             yield detail
-        detail = detail._replace(grid_numbers=False)
-        yield detail
         for number in range(self._first + 1, last + 1):
             detail = detail._replace(first=number)
             yield detail
@@ -316,24 +324,47 @@ class _ExplanationPage:
             "map_numbers": NO_ROOM_FOR_NUMBERS, "curves": "curves", "ticks": "tick labels",
         }  # fmt: skip
         names = [words[key] for key in words if could_be[key] and not getattr(detail, key)]
-        if detail.worked > max(self._first, detail.first):
-            names.append(f"arithmetic of {_layers(max(self._first, detail.first), detail.worked)}")
+        first = max(self._first, detail.first)
+        for number, count in self._sum_counts().items():
+            if detail.sums < count and number >= max(first, detail.worked):
+                names.append(f"{count - 1} of {count} sums of layer {number}")
+        last = max(self._steps)
+        unnumbered = [n for n in range(max(first, detail.worked), last + 1) if n < detail.numbered]
+        unnumbered = [n for n in unnumbered if isinstance(self._steps[n], ConvStep | PoolStep)]
+        if unnumbered:
+            names.append(f"numbers of {_layers(unnumbered[0], unnumbered[-1] + 1)}")
+        if detail.worked > first:
+            names.append(f"arithmetic of {_layers(first, detail.worked)}")
         if detail.first > self._first:
             names.append(_layers(self._first, detail.first))
         return names
 
+    def _sum_counts(self) -> dict[int, int]:
+        """Return how many sums a convolution has, by its layer, where there are several, drawn."""
+        counts = {
+            number: len(list(terms_of(step.computation)))
+            for number, step in self._steps.items()
+            if isinstance(step, ConvStep)
+        }
+        return {number: count for number, count in counts.items() if 1 < count <= _MOST_SUMS}
+
     def _rows(self, detail: _LevelOfDetail, scale: float) -> Rows:
-        """Return the parts in lines that fit the page."""
-        parts = [self._map_part(0, detail)(scale)]
+        """Return the parts, with arrows from each to the next, in lines that fit the page."""
+        first = [self._map_part(0, detail)(scale)]
         if detail.magnifier:
-            parts.append(self._magnifier()(scale))
+            first.append(self._magnifier()(scale))
+        steps = [first]
         if self._first > 1:  # its window is padding only
-            parts.append(self._map_part(self._first - 1, detail)(scale))
+            steps.append([self._map_part(self._first - 1, detail)(scale)])
         for number in sorted(self._steps):
             if number >= detail.first:
-                parts += [part(scale) for part in self._work_parts(number, detail)]
-                parts.append(self._map_part(number, detail)(scale))
-        return in_lines(parts)
+                work = [part(scale) for part in self._work_parts(number, detail)]
+                steps += [[self._arrow(), *work[:1]], *([part] for part in work[1:])]
+                steps.append([self._arrow(), self._map_part(number, detail)(scale)])
+        return steps_in_lines(steps)
+
+    def _arrow(self) -> Part:
+        return arrow_part((), 1.0, numbered=False, down=False)
 
     def _marks(self, number: int) -> _Marks | None:
         """Return what is outlined in the input or a map; None where nothing is read."""
@@ -462,7 +493,9 @@ class _ExplanationPage:
         """Return the size of the input or a map, which map it is, and the explained value."""
         explanation, size = self._explanation, size_text(self._blocks[number].size)
         if (step := self._steps_as(detail).get(number)) is not None:
-            which = f", map {step.map} of {step.maps}" * (step.maps > 1)
+            block = self._blocks[number]
+            which = f", {block.map_name(step.map)}" + f" of {step.maps}" * (not block.has_colors)
+            which *= step.maps > 1
             row, column = step.at
             place = f"row {row}, column {column}" if step.x is None else f"x {format_short(step.x)}"
             return f"{size}{which}\n{place}: {format_number(step.value)}"
@@ -485,7 +518,8 @@ class _ExplanationPage:
     def _work_parts(self, number: int, detail: _LevelOfDetail) -> list[PartOf]:
         """Return the arithmetic of a layer, or its results in words only."""
         step, title = self._steps_as(detail)[number], f"{number}  {self._names[number - 1]}"
-        ends, numbers = self._scales[number - 1][:2], detail.grid_numbers
+        ends, numbers = self._scales[number - 1][:2], number >= detail.numbered
+        before = self._blocks[number - 1]
         is_worked = number >= detail.worked
         match step:
             case ConvStep():
@@ -493,12 +527,15 @@ class _ExplanationPage:
                 assert isinstance(exact, ConvStep)  # noqa: S101 - the same step
                 return _conv_parts(
                     step, exact, ends, title, is_worked=is_worked, numbers=numbers,
+                    before=before, most=detail.sums,
                     digits=None if detail.digits else _FEW_DIGITS,
                 )  # fmt: skip
             case PoolStep():
                 caption = _joined(_short_pool_lines(step))
                 if is_worked and (grid := _pool_grid(step)) is not None:
-                    return [_pool_part(step, grid, ends, title, caption, numbers=numbers)]
+                    is_color = before.has_colors and before.white is not None
+                    hue = before.map_name(step.map) if is_color else ""
+                    return [_pool_part(step, grid, ends, title, caption, numbers=numbers, hue=hue)]
             case _:
                 caption = _joined(layer_lines(step, with_terms=False))
         if is_worked and detail.curves and _has_curve(step):
@@ -588,12 +625,13 @@ def _joined(lines: Iterable[str]) -> str:
 
 def _with_letters(make: PartOf) -> PartOf:
     """Return the same part with room for the captions of this figure."""
-    return lambda scale: make(scale)._replace(letters=_LETTERS)
+    letters = _SLIDE_LETTERS if theme().is_fixed else _LETTERS
+    return lambda scale: make(scale)._replace(letters=letters)
 
 
 def _words(title: str, caption: str) -> PartOf:
-    part = blank((0.0, 0.0), title, caption)._replace(letters=_LETTERS)
-    return lambda _: part
+    part = blank((0.0, 0.0), title, caption)
+    return _with_letters(lambda _: part)
 
 
 def _grids_part(
@@ -607,8 +645,9 @@ def _grids_part(
 ) -> PartOf:
     """Return grids that are large enough for their numbers at any scale, or small ones."""
     make = grids_part(
-        grids, scales, places, title=title, caption=caption, cell=_CELL, keeps_numbers=numbers
-    )
+        grids, scales, places, title=title, caption=caption, cell=_CELL, keeps_numbers=numbers,
+        most=math.inf if numbers else 0.0,
+    )  # fmt: skip
     return make if numbers else lambda scale: make(_UNNUMBERED * min(scale, 1.0))
 
 
@@ -621,16 +660,25 @@ def _conv_parts(
     is_worked: bool,
     numbers: bool,
     digits: int | None,
+    before: Block,
+    most: int,
 ) -> list[PartOf]:
-    """Return window, kernel and products of each sum, or of many of the one that counts most.
+    """Return window, kernel and products of each sum; of more than ``most``, of the largest.
 
-    Grids are those of the exact step, with these significant digits.
+    Grids are those of the exact step, with these significant digits. If the maps ``before`` are
+    those of a photo, windows have their color.
     """
     computation = exact.computation
     terms = list(terms_of(computation))
     if not terms:
         return [_words(title, "no value is added here")]
     totals = [sum_text(term.part.sum) for term in terms_of(step.computation)]
+
+    def color(channel: str) -> str:
+        """Return a color for ``map 2``, as long as maps are colors; other names stay."""
+        number = channel.removeprefix("map ")
+        return before.map_name(int(number)) if number.isdecimal() else channel
+
     result = _joined(_value_lines(step))
     if not is_worked:
         sums = f"sum {totals[0]}" if len(terms) == 1 else ""
@@ -646,22 +694,23 @@ def _conv_parts(
         totals = [""]  # the result adds up
         many = f"the {len(shown)} largest of {len(terms):,} products"
         notes = [many if len(shown) < len(terms) else ""]
-    elif len(terms) > _MOST_SUMS:
+    elif len(terms) > most:
         drawn = [max(terms, key=_strength)]
         totals = [totals[terms.index(drawn[0])]]
         notes = [f"1 of {len(terms)} sums, that of the largest product"]
     elif len(terms) > 1:
-        notes = [term.channel or short_name(term.response.kernel) for term in terms]
+        notes = [color(term.channel) or short_name(term.response.kernel) for term in terms]
     elif step.channel:
-        notes = [f"of {step.channel}"]
+        notes = [f"of {color(step.channel)}"]
     scales = Scales.of([term.part for term in drawn], None, None, digits)
     scales = scales._replace(window=ends, has_bars=False)
     kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
     parts = []
     for term, total, note in zip(drawn, totals, notes, strict=False):
         places = column or Places.of(computation, term)
+        hue = color(term.channel or step.channel) if before.white is not None else ""
         grids = [
-            GridPicture("window", "window", term.part.window),
+            GridPicture("window", "window", term.part.window, hue),
             GridPicture("kernel", kernel, term.part.weights),
             GridPicture("products", "products", term.part.products),
         ]
@@ -746,6 +795,7 @@ def _pool_part(
     caption: str,
     *,
     numbers: bool,
+    hue: str,
 ) -> PartOf:
     """Return the window of a pool with the value outlined that counts most."""
     window = step.window
@@ -755,7 +805,7 @@ def _pool_part(
         rows=tuple(map(str, window.rows)), columns=tuple(map(str, window.columns)), padding=padding
     )
     note = _lines(note, places.caption)
-    grids, scales = [GridPicture("window", "window", grid)], Scales.of_window(grid, ends)
+    grids, scales = [GridPicture("window", "window", grid, hue)], Scales.of_window(grid, ends)
     part = _grids_part(grids, scales, places, title, _lines(note, caption), numbers=numbers)
     if step.next is not None and step.kind != "avg":
         row = window.rows.index(step.next[0]) * places.steps[0]

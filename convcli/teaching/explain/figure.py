@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain, product
+from itertools import chain, islice, product
 from typing import Any, Literal
 
 import numpy as np
@@ -56,8 +56,8 @@ from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.signal_figure import draw_explained_signal, is_signal
 from convcli.teaching.explain.steps import computation_lines, step_lines
 
-# Input and output too; window, kernel and products; these without the gaps of a dilation.
-_Numbered = Literal["all", "grids", "close", "none"]
+# Input and output too; window, kernel and products; these without the gaps of a dilation; products.
+_Numbered = Literal["all", "grids", "close", "products", "none"]
 
 _MAX_SUMS = 24
 _FOOTER_LINES, _PAGE_LINES, _SLIDE_LINES = 40, 12, 5  # below the parts, at most
@@ -126,18 +126,19 @@ def _draw(
     side = _image_side(len(drawn))
     after = [] if feature_map is None else [_output_part(whole, feature_map, side)]
 
-    def rows_of(scales: Scales, numbered: _Numbered, scale: float) -> Rows:
+    def rows_of(scales: Scales, numbered: _Numbered, sums: int, scale: float) -> Rows:
+        shown = _largest(drawn, sums, explanation.combine)
         size = scale if numbered != "none" or scale > 1 else scale**_FASTER
         side = max(scale, 1.0) if numbered == "all" else size
-        shared, middle = _sum_parts(explanation, drawn, scales, numbered)
+        shared, middle = _sum_parts(explanation, shown, scales, numbered)
         start, end = ([make(side) for make in parts] for parts in (before, after))
         common = [make(size) for make in shared]
         lines = (
             [_one_line(line, size) for line in middle]
-            if len(drawn) == 1
+            if len(shown) == 1
             else [[make(size) for make in line] for line in middle]
         )
-        return _arranged(start, common, lines, end, is_single=len(drawn) == 1)
+        return _arranged(start, common, lines, end, is_single=len(shown) == 1)
 
     row, column = explanation.at
     footer, left_out = _footer(explanation)
@@ -145,19 +146,29 @@ def _draw(
     scales, *fewer = _scales(explanation, drawn, pixels)
     has_numbered_image = pixels is not None and max(pixels.shape[:2]) <= MAX_TICKED
     has_gaps = theme().is_fixed and explanation.dilation != (1, 1)
-    details = _details(scales, fewer, image=has_numbered_image, gaps=has_gaps)
+    details = [
+        (own, numbered, len(drawn), names)
+        for own, numbered, names in _details(scales, fewer, image=has_numbered_image, gaps=has_gaps)
+    ]
+    if theme().is_fixed:
+        details[-1:-1] = _slide_details([scales, *fewer], drawn)
     facts = _facts(explanation)
     if len(drawn) > 1:
         weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
         facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
-    if len(drawn) < len(terms):
-        left_out = [*left_out, f"{len(terms) - len(drawn)} of {len(terms)} sums"]
     title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
     if others:
         title += f", {explanation.outputs[0].channel}"
     plans = [
-        PagePlan(partial(rows_of, own, numbered), [*left_out, *names])
-        for own, numbered, names in details
+        PagePlan(
+            partial(rows_of, own, numbered, sums),
+            [
+                *left_out,
+                *[f"{len(terms) - sums} of {len(terms)} sums"] * (sums < len(terms)),
+                *names,
+            ],
+        )
+        for own, numbered, sums, names in details
     ]
     return compose(plans, title=title, facts=", ".join(facts), footer=footer, least=_LEAST_SCALE)
 
@@ -210,6 +221,32 @@ def _details(
     close = ["gaps of the dilation"]
     details += ((each, "close", [*close, *names, *lack]) for each, names in all_scales if gaps)
     return [*details, (scales, "none", [NO_ROOM_FOR_NUMBERS] * bool(scales.widest))]
+
+
+def _slide_details(
+    scales: Sequence[Scales], drawn: Sequence[Term]
+) -> Iterator[tuple[Scales, _Numbered, int, list[str]]]:
+    """Yield fewer and fewer sums with numbers; of a single one, the products with numbers."""
+    fewest = scales[-1]
+    lack = ["further digits"] * (len(scales) > 1)
+    for count in range(len(drawn) - 1, 0, -1):
+        yield fewest, "grids", count, lack
+    if len(drawn) == 1 and fewest.widest:
+        names = ["numbers and color bars of window and kernel"]
+        for each in scales:
+            products = each.of_products([drawn[0].part])._replace(has_bars=False)
+            yield products, "products", 1, [*names, *lack] if each is not scales[0] else names
+
+
+def _largest(terms: Sequence[Term], count: int, combine: str | None) -> list[Term]:
+    """Return so many sums, in their order: those of the largest values, as they are combined."""
+
+    def size(term: Term) -> float:
+        value = float(term.response.value)
+        return value if combine == "max" else abs(float(term.part.sum))
+
+    kept = sorted(terms, key=size, reverse=True)[:count]
+    return [term for term in terms if term in kept]
 
 
 def _one_line(equation: Sequence[PartOf], size: float) -> list[Part]:
@@ -294,7 +331,10 @@ def _sum_parts(
     explanation: Computation, terms: Sequence[Term], scales: Scales, numbered: _Numbered
 ) -> tuple[list[PartOf], list[list[PartOf]]]:
     """Return the window that all kernels share, if they do, and lines of what else is summed."""
-    make = partial(grids_part, most=0.0 if numbered == "none" else math.inf, keeps_numbers=True)
+    few = numbered in ("none", "products")
+    make = partial(grids_part, most=0.0 if few else math.inf, keeps_numbers=True)
+    make_products = make if numbered == "none" else partial(make, most=math.inf)
+    is_one_of_several = len(list(islice(terms_of(explanation), 2))) > len(terms)
     windows: dict[tuple[Any, ...], list[Term]] = {}
     for term in terms:
         windows.setdefault(term.window, []).append(term)
@@ -305,16 +345,22 @@ def _sum_parts(
         places = Places.of(explanation, group[0])
         if numbered == "close":
             places = places._replace(steps=(1, 1))
-        window = GridPicture("window", "window", group[0].part.window)
+        hue = group[0].channel if explanation.max_value is not None else ""
+        window = GridPicture("window", "window", group[0].part.window, hue)
         name = f"window, {group[0].channel}" if group[0].channel else "window"
         pairs = [_pictures(explanation, term) for term in group]
         if len(terms) == 1:
             [(kernel, products, title, caption)] = pairs
             size = size_text((len(kernel.values), len(kernel.values[0])))
             lines.append([
-                make([window], scales, places, title="window", caption=places.caption),
+                make(
+                    [window], scales, places, title=name if is_one_of_several else "window",
+                    caption=places.caption,
+                ),
                 make([kernel], scales, places, title=title, caption=size, sign="×"),
-                make([products], scales, places, title="products", caption=caption, sign="="),
+                make_products(
+                    [products], scales, places, title="products", caption=caption, sign="="
+                ),
             ])  # fmt: skip
         elif len(group) == 1:
             [(kernel, products, title, caption)] = pairs

@@ -13,12 +13,11 @@ from convcli.plotting.axes import (
     draw_cell_lines,
     finite_extremes,
     number_points,
-    round_ticks,
     widest_text,
 )
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_values, symmetric_limit
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, draw_pixels, value_bar
-from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
+from convcli.plotting.labels import cell_texts, format_short, text_width
 from convcli.plotting.page import Part, PartOf, axes_at
 from convcli.plotting.style import NAN_COLOR, THINNEST, Box, figure_options, fit_box, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
@@ -33,8 +32,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -83,11 +81,15 @@ def sum_text(total: float) -> str:
 
 
 class GridPicture(NamedTuple):
-    """A grid of numbers: what it is, its name, and the numbers."""
+    """A grid of numbers: what it is, its name, and the numbers.
+
+    ``hue`` is the channel of a photo whose window it is: red, green or blue.
+    """
 
     kind: Kind
     name: str
     values: Grid
+    hue: str = ""
 
 
 class Places(NamedTuple):
@@ -207,6 +209,11 @@ class Scales(NamedTuple):
             digits,
         )
 
+    def of_products(self, parts: Sequence[Sum]) -> Scales:
+        """Return the scales of a figure in which only products have numbers."""
+        texts = [_texts(grid_array(part.products), self.digits) for part in parts]
+        return self._replace(widest=max(map(widest_text, texts)))
+
     @classmethod
     def of_window(
         cls, values: Grid, ends: tuple[float, float], digits: int | None = None
@@ -222,12 +229,13 @@ class Scales(NamedTuple):
             return None
         if grid.kind == "window":
             panel = ImagePanel(grid_array(grid.values), self.max_value)
-            return value_bar(panel, self.window)
+            bar = value_bar(panel, self.window)
+            if bar is not None and (colormap := _hue_colormap(grid.hue)):
+                bar.colors.set_cmap(colormap)
+            return bar
         group = self.kernel if grid.kind == "kernel" else self.products
-        ticks = round_ticks(*group.ends)
-        colors = ScalarMappable(Normalize(*group.ends), group.colormap)
         unit = "weight" if grid.kind == "kernel" else "product"
-        return Bar(colors, ticks, [bar_number(tick) for tick in ticks], unit)
+        return Bar.of(group.ends, group.colormap, unit)
 
 
 def grids_part(
@@ -266,9 +274,9 @@ def grids_part(
     points = theme().text
     usual = _CELL if len(grids) == 1 else _CELL_OF_SEVERAL
     cell = min((usual if cell is None else cell) * points / 72, longest / max(shape))
-    needed = max(scales.widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
-    has_numbers = max(shape) <= MAX_TICKED and needed * max(shape) <= most
-    cell = max(cell, needed * has_numbers)
+    needed = _numbered_cell(scales.widest)
+    has_numbers = max(shape) <= MAX_TICKED and max(needed) * max(shape) <= most
+    cell = max(cell, max(needed) * has_numbers)
     signs = [sign, *("×=" if grids[0].kind == "window" else "  ")]
     bar = scales.bar(grids[0]) if len(grids) == 1 else None
     has_ticks = grids[0].kind == "window" and bool(places.rows) and figure_options().axes
@@ -291,7 +299,7 @@ def grids_part(
                 place = (left + each[0] / 2) / across, 1 - (top + above - 0.04) / down
                 style: dict[str, Any] = {"size": points, "color": theme().faint}
                 figure.text(*place, grid.name, ha="center", va="bottom", **style)
-            drawn = _draw_grid(axes, grid.kind, values, gaps, scales, each)
+            drawn = _draw_grid(axes, grid, values, gaps, scales, each)
             if grid.kind == "window":
                 _hatch(axes, places, drawn)
                 _outline_filled(axes, places)
@@ -303,8 +311,10 @@ def grids_part(
 
     def part(scale: float) -> Part:
         rows, columns = shape
-        side = max(cell * scale, needed * (has_numbers and keeps_numbers))
-        each = columns * side, rows * side
+        width, height = (
+            max(cell * scale, side * (has_numbers and keeps_numbers)) for side in needed
+        )
+        each = columns * width, rows * height
         is_numbered = has_numbers and number_points(each, shape, scales.widest) >= theme().number
         if not is_numbered:
             each = fit_box(shape, scale * min(_LONGEST, cell * max(shape)), thinnest=THINNEST)
@@ -322,7 +332,7 @@ def grids_part(
             caption,
             left=left,
             below=below,
-            numbers_fit=is_numbered or max(shape) > MAX_TICKED,
+            numbers_fit=is_numbered or not has_numbers,
         )
         return drawn if own_bar is None else _with_room(drawn, own_bar, each)
 
@@ -339,6 +349,14 @@ def _with_room(part: Part, bar: Bar, box: Box) -> Part:
         right=overhang if is_below else space,
         below=part.below + space * is_below,
     )
+
+
+def _numbered_cell(widest: float) -> Box:
+    """Return the least width and height of cells with numbers, of ``widest`` inches at 1 point."""
+    points = theme().text
+    width, height = widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72
+    # Cells are square where a page may become higher.
+    return (width, height) if theme().is_fixed else (max(width, height), max(width, height))
 
 
 def grid_array(grid: Grid) -> NDArray[Any]:
@@ -368,7 +386,7 @@ def _group(grids: Sequence[NDArray[Any]], *, is_signed: bool = False) -> Heatmap
 
 def _draw_grid(
     axes: Axes,
-    kind: Kind,
+    grid: GridPicture,
     values: NDArray[Any],
     gaps: NDArray[np.bool_],
     scales: Scales,
@@ -376,11 +394,14 @@ def _draw_grid(
 ) -> DrawnImage:
     """Draw the numbers of a grid as colors; gaps have the color of the page."""
     rows, columns = shape = values.shape
-    if kind == "window":
+    if grid.kind == "window":
         drawn = draw_pixels(axes, ImagePanel(values, scales.max_value), inches, scales.window)
         image = drawn.image
+        if colormap := _hue_colormap(grid.hue):
+            image.set_cmap(colormap)
     else:
-        image = draw_values(axes, values, scales.kernel if kind == "kernel" else scales.products)
+        group = scales.kernel if grid.kind == "kernel" else scales.products
+        image = draw_values(axes, values, group)
     numbers = _texts(values, scales.digits)
     texts = tuple(np.where(gaps.ravel(), "", numbers).tolist()) if numbers else ()
     if gaps.any():
@@ -390,6 +411,15 @@ def _draw_grid(
     if max(shape) <= MAX_TICKED:
         draw_cell_lines(axes, rows, columns)
     return DrawnImage(image, (rows, columns), texts, scales.widest)
+
+
+def _hue_colormap(channel: str) -> Colormap | None:
+    """Return black to a channel's color; None for others, a chosen colormap, and print in gray."""
+    options = figure_options()
+    if channel not in ("red", "green", "blue") or options.cmap or options.theme == "paper":
+        return None
+    bright = "lime" if channel == "green" else channel
+    return LinearSegmentedColormap.from_list(channel, ["black", bright])
 
 
 def _hatch(axes: Axes, places: Places, drawn: DrawnImage) -> None:

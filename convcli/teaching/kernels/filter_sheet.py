@@ -8,16 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convcli.geometry import Pair
-from convcli.plotting.axes import DrawnImage, round_ticks
+from convcli.plotting.axes import DrawnImage
 from convcli.plotting.heatmap import symmetric_limit
 from convcli.plotting.image_panel import Bar
-from convcli.plotting.labels import bar_number, format_short, text_width
+from convcli.plotting.labels import format_short, text_width
 from convcli.plotting.page import Part, axes_at
 from convcli.plotting.style import Box, figure_options, signed_colormap, theme
 
@@ -41,9 +40,7 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
     limit, (down, across) = tiles.limit, tiles.shape
     rows, columns = kernels[0].matrix.shape[-2:]
     is_color = kernels[0].matrix.ndim > 2 and kernels[0].matrix.shape[-3] == 3
-    ticks = round_ticks(-limit, limit)
-    colors = ScalarMappable(Normalize(-limit, limit), signed_colormap())
-    bar = Bar(colors, ticks, [bar_number(tick) for tick in ticks], "weight")
+    bar = Bar.of((-limit, limit), signed_colormap(), "weight")
     shown_bar = bar if figure_options().bars and not is_color else None
     ends = f"dark -{format_short(limit)}, gray 0, bright {format_short(limit)}"
     key = f"red, green and blue: the weights of the three channels, {ends}"

@@ -285,7 +285,7 @@ def test_a_few_values_far_out_do_not_wash_out_the_rest(sign, ends):
     values = np.linspace(0, 1, 10_000)
     values[77] = sign * 500
     scale = Scale.of([Spread.of(values)])
-    assert (scale.low, scale.high) == pytest.approx(ends, abs=0.01)
+    assert (scale.low, scale.high) == pytest.approx(ends, abs=0.03)
     assert scale.extend == ("max" if sign > 0 else "both")
 
 
@@ -377,7 +377,7 @@ def test_a_full_page_shows_the_maps_that_vary_most_and_says_so(tmp_path, monkeyp
     weights[19, :, 1, 1] = 1
     monkeypatch.chdir(tmp_path)
     np.save("bank.npy", weights)
-    text = "conv -k bank.npy relu maxpool 2 conv -k sobel relu"
+    text = "conv -k bank.npy relu maxpool 2 conv -k sobel relu conv -k sobel relu"
     figure = draw(photo(64, 96, 3), text, theme="slide")
     facts = text_of(figure)
     assert facts.count("map 20 of 32") == 5

@@ -178,11 +178,26 @@ def test_the_input_and_every_map_show_what_the_next_layer_reads():
 def test_the_caption_says_what_the_value_depends_on_and_which_map_it_is():
     figure = draw(PHOTO, ["conv -k outline", "maxpool 2"], (3, 4), 2)
     shown = texts_of(figure)
-    assert shown[0] == "How row 3, column 4 of map 2 of layer 2 is computed"
+    assert shown[0] == "How row 3, column 4 of green of layer 2 is computed"
     assert "160x120\nfield: rows 5 to 8, columns 7 to 10" in shown
-    assert any(text.startswith("160x120, map 2 of 3\nrow ") for text in shown)
+    assert any(text.startswith("160x120, green\nrow ") for text in shown)
     assert "dashed: all that the value depends on" in " ".join(shown)
     assert "dashed" not in " ".join(texts_of(draw(GRAY, [CONV], (3, 4))))
+
+
+def test_maps_that_are_colors_of_a_photo_have_their_names_and_colors():
+    figure = draw(PHOTO, ["conv -k blur", "maxpool 2", "conv -k sobel-x"], (3, 4), 3)
+    shown = texts_of(figure)
+    assert "of blue" in " ".join(shown)
+    assert not any("map" in text for text in shown if text != "How row 3")
+    images = [axes.images[0] for axes in figure.axes if axes.images]
+    photos = [image for image in images if image.get_array().shape == PHOTO.shape]
+    assert len(photos) >= 2  # the input, and the map that is still a photo
+    windows = [image for image in images if image.get_cmap().name == "blue"]
+    assert len(windows) == 3
+    assert all(window.cmap(1.0)[:3] == (0, 0, 1) for window in windows)
+    arrows = [axes for axes in figure.axes if axes.texts and not axes.axison]
+    assert len(arrows) == 6
 
 
 def test_a_convolution_of_many_channels_shows_the_sum_with_the_largest_product(bank):

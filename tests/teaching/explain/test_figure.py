@@ -255,7 +255,7 @@ def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "kernel", "few"), [(PHOTO, "gaussian:5", True), (SMALL, "outline", False)]
+    ("pixels", "kernel", "few"), [(PHOTO, "log:5", True), (SMALL, "outline", False)]
 )
 def test_a_slide_leaves_out_digits_before_numbers(pixels, kernel, few):
     figure, _ = whole(pixels, kernel, (2, 2), FigureOptions(theme="slide"))
@@ -266,7 +266,24 @@ def test_a_slide_leaves_out_digits_before_numbers(pixels, kernel, few):
     assert "do not fit" not in text
     [weights] = [grid for grid in numbers if len(grid) == (25 if few else 9) and grid[0] != "0"
                  and grid == grid[::-1]]  # fmt: skip
-    assert weights[0] == ("0.01" if few else "-1")
+    assert weights[0] == ("0.022" if few else "-1")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "lack", "counts"),
+    [
+        ("box:5", "", [25, 25, 25]),
+        ("gaussian:7", "numbers and color bars of window and kernel", [49]),
+        ("kirsch", "of 8 sums", [9] * 7),
+    ],
+)
+def test_a_slide_of_many_terms_keeps_some_numbers(kernel, lack, counts, fits_page):
+    figure, _ = whole(PHOTO, kernel, (2, 2), FigureOptions(theme="slide"))
+    assert [len(cells(axes)) for axes in images(figure) if cells(axes)] == counts
+    text = " ".join(" ".join(texts_of(figure)).split())
+    assert lack in text
+    assert "do not fit" not in text
+    fits_page(figure, "slide")
 
 
 @pytest.mark.parametrize(
