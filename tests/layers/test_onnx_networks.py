@@ -78,8 +78,8 @@ def check(found, wanted):
 CONV = {"pads": [1, 1, 1, 1]}
 
 
-def test_a_denoising_network_of_seven_layers(saved):
-    """Convolutions and LeakyRelu, as waifu2x has them, on a photo."""
+def denoiser():
+    """Return a model of seven convolutions and LeakyRelu, as waifu2x has them."""
     nodes: list[Any] = []
     stored: dict[str, Any] = {}
     tensor, channels = "x", 3
@@ -95,9 +95,23 @@ def test_a_denoising_network_of_seven_layers(saved):
         if number < 7:
             nodes.append(("LeakyRelu", [tensor], f"r{number}", {"alpha": 0.1}))
             tensor = f"r{number}"
-    model = network(nodes, stored)
+    return network(nodes, stored)
+
+
+def test_a_denoising_network_of_seven_layers(saved):
+    model = denoiser()
     photo = np.ascontiguousarray(read_image("@rocket")[100:140, 300:330])
     check(computed(saved(model), photo), expected(model, photo))
+
+
+@pytest.mark.slow
+def test_a_denoising_network_on_a_whole_photo(saved):
+    """The evaluator would take minutes; onnxruntime takes a second."""
+    runtime = pytest.importorskip("onnxruntime")
+    photo = read_image("@rocket")
+    session = runtime.InferenceSession(saved(denoiser()), providers=["CPUExecutionProvider"])
+    planes = np.moveaxis(photo, 2, 0)[np.newaxis].astype(np.float32)
+    check(computed("net.onnx", photo), session.run(None, {"x": planes})[0][0])
 
 
 def test_a_classifier_with_weights_in_every_place(saved):
@@ -327,7 +341,7 @@ def test_a_network_of_one_channel_takes_gray(saved):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_damaged_files_are_refused_in_one_line(tmp_path_factory, data):
     stored = {"w": np.ones((2, 3, 2, 2), np.float32), "fc": np.ones((8, 2), np.float32)}
