@@ -183,7 +183,8 @@ def _weight_parts(
     text = (
         "A weight multiplies one pixel of every window. Its gradient is the sum of these pixels, "
         f"each times {slope} of its window{_over_text(gradient)}: the padded input "
-        f"cross-correlated with {slope}."
+        f"cross-correlated with {slope}{_gaps(gradient, 'stride')}"
+        f"{_gaps(gradient, 'dilation', ', in steps of')}."
     )
     yield from wrapped(text.split(" "))
     weights, slopes = (
@@ -214,12 +215,12 @@ def _input_parts(gradient: GradientComputation, paint: Paint, digits: int | None
     slope, own, copies = slope_name(gradient), gradient.pixel.own, gradient.pixel.copies
     is_flipped = gradient.forward.operation != "convolve"
     yield from ("", paint("heading", "dL/dx: the gradient of each pixel"))
-    stride = gradient.forward.stride
-    gaps = f", spread by the stride {stride[0]},{stride[1]}," * (stride != (1, 1))
+    gaps, dilated = _gaps(gradient, "stride"), _gaps(gradient, "dilation")
+    gaps, dilated = (f"{text}," if text else "" for text in (gaps, dilated))
     text = (
         "A pixel is multiplied by one weight in each window that holds it. Its gradient is the sum "
         f"of these weights, each times {slope} of its window{_over_text(gradient)}: the full "
-        f"convolution of {slope}{gaps} with the kernel, which meets it "
+        f"convolution of {slope}{gaps} with the kernel{dilated or ','} which meets it "
         f"{'flipped' if is_flipped else 'as typed'}."
     )
     yield from wrapped(text.split(" "))
@@ -371,6 +372,12 @@ def _place(place: Pair) -> str:
 def slope_name(gradient: GradientComputation) -> str:
     """Return what the gradient of the feature map is called."""
     return "dL/dy" if gradient.activation == "none" else "dL/dz"
+
+
+def _gaps(gradient: GradientComputation, name: str, words: str = ", spread by") -> str:
+    """Say by which stride or dilation numbers lie apart; empty for 1."""
+    down, across = getattr(gradient.forward, name)
+    return "" if (down, across) == (1, 1) else f"{words} the {name} {down},{across}"
 
 
 def _over_text(gradient: GradientComputation) -> str:
