@@ -319,6 +319,15 @@ def can_hold(dtype: np.dtype[Any], number: float) -> bool:
     return math.isfinite(number) and number == int(number) and limits.min <= number <= limits.max
 
 
+def promoted(values: NDArray[Any], number: float) -> NDArray[Any]:
+    """Return an array as it is, or as float64 where its type does not hold a number.
+
+    >>> promoted(np.array([1, 2]), 3).dtype, promoted(np.array([1, 2]), 0.5).dtype
+    (dtype('int64'), dtype('float64'))
+    """
+    return values if can_hold(values.dtype, number) else values.astype(np.float64)
+
+
 def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDArray[np.intp]:
     """Return which position of an axis each tap of each window reads, window by window."""
     taps, stride, before, dilation = geometry.along(axis)

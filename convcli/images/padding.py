@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from convcli.core.padding import can_hold, pad_array
+from convcli.core.padding import pad_array, promoted
 from convcli.geometry import Pads
 from convcli.images.image import ImageData
 
@@ -27,8 +25,8 @@ def pad_image(image: ImageData, pads: Pads, border: str, fill: float = 0) -> Ima
         UsageError: the image's type does not hold the fill value.
     """
     pixels, alpha = image.pixels, image.alpha
-    if image.format in ("csv", "txt") and not can_hold(pixels.dtype, fill):
-        pixels = pixels.astype(np.float64)
+    if image.format in ("csv", "txt"):
+        pixels = promoted(pixels, fill)
     pixels = pad_array(pixels, pads, border, fill)
     if alpha is not None:
         opaque = image.max_value if border == "constant" else 0

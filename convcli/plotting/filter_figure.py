@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from convcli.choices import Panel
-from convcli.core.padding import can_hold, pad_array
+from convcli.core.padding import pad_array, promoted
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, border_name, size_text
@@ -306,10 +306,8 @@ def _padded(image: ImageData, image_filter: Filter, numbered: _Numbered) -> Part
     widest = Pads(*map(max, zip(*pads, strict=True)))
     border = border_name(conv.border)
     fill = conv.fill if border == "constant" else 0
-    pixels = image.pixels
-    if not can_hold(pixels.dtype, fill):
-        pixels = pixels.astype(np.float64)
-    panel = ImagePanel(pad_array(pixels, widest, border, fill), image.max_value)
+    pixels = pad_array(promoted(image.pixels, fill), widest, border, fill)
+    panel = ImagePanel(pixels, image.max_value)
     bar = value_bar(panel, common_range([panel]))
     caption = f"{size_text(panel.shape)}, {hatched_text(widest, border)}"
     return _image(panel, numbered, title="padded", caption=caption, bar=bar, pads=widest)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convcli.core.padding import OUTSIDE, border_index
+from convcli.core.padding import OUTSIDE, border_index, promoted
 from convcli.core.plan import as_applied
 from convcli.geometry import Geometry
 from convcli.plotting.axes import finite_extremes, widest_text
@@ -89,7 +89,7 @@ def signal_taps(matrix: NDArray[np.generic], axis: int, operation: str) -> Sampl
 def padded_samples(samples: NDArray[Any], padding: SignalPadding) -> NDArray[Any]:
     """Return a signal, (n, C), with its padding."""
     index = border_index(len(samples), padding.before, padding.after, padding.border)
-    padded = samples[index]
+    padded = promoted(samples[index], padding.fill)
     padded[index == OUTSIDE] = padding.fill
     return padded
 

@@ -182,6 +182,11 @@ def test_padded_samples_are_those_of_numpy(border):
     assert np.array_equal(padded, np.pad(COLOR[0].astype(float), ((3, 60), (0, 0)), mode))
 
 
+def test_the_fill_of_integers_may_be_no_integer():
+    padded = padded_samples(np.array([[1], [2]], np.uint8), SignalPadding(1, 1, "constant", 0.5))
+    assert padded.tolist() == [[0.5], [1], [2], [0.5]]
+
+
 def test_taps_run_along_the_signal_or_there_are_none():
     assert signal_taps(np.array([[1, 2, 3]]), 1, "convolve").tolist() == [[3], [2], [1]]
     assert signal_taps(np.array([[1], [2]]), 0, "correlate").tolist() == [[1], [2]]

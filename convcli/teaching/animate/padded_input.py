@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.padding import can_hold, pad_array
+from convcli.core.padding import pad_array, promoted
 from convcli.geometry import Geometry, Pads, Pair
 
 
@@ -53,10 +53,9 @@ class PaddedInput(NamedTuple):
 
         ``border`` is numpy's name of the mode. Padding of a fixed value is not missing.
         """
-        held = pixels if can_hold(pixels.dtype, fill) else pixels.astype(np.float64)
         if missing is not None:
             missing = pad_array(missing, pads, border, False)
-        return cls(pad_array(held, pads, border, fill), pads, missing)
+        return cls(pad_array(promoted(pixels, fill), pads, border, fill), pads, missing)
 
     @property
     def shape(self) -> Pair:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from convcli.core.padding import OUTSIDE, border_at
+from convcli.core.padding import OUTSIDE, border_at, promoted
 from convcli.geometry import Pads, Pair
 from convcli.plotting.axes import DrawnImage
 from convcli.teaching.decimals import Number
@@ -48,7 +48,7 @@ class PaddedImage(NamedTuple):
             border_at(np.arange(start, end), size, self.border)
             for start, end, size in ((top, bottom, rows), (left, right, columns))
         ]
-        part = pixels[np.ix_(*sources)]
+        part = promoted(pixels[np.ix_(*sources)], self.fill)
         outside = np.logical_or.outer(*(source == OUTSIDE for source in sources))
         part[outside] = self.fill
         return replace(self.panel, pixels=part, full_shape=None), pads

@@ -70,6 +70,12 @@ def test_nothing_is_cut_or_overlaps(drawn, name, legible):
     legible(drawn(name)[1])
 
 
+@pytest.mark.parametrize("fill", [-1, 0.5, np.nan])
+def test_padding_may_hold_what_the_type_of_the_image_does_not(fill):
+    figure = draw_explanation(explain(GRAY, "blur", (0, 0), border="constant", fill=fill))
+    assert any(cells(axes).count(str(fill)) == 5 for axes in figure.axes)
+
+
 def test_window_kernel_and_products_have_their_numbers(drawn):
     explained, figure = drawn("3x3")
     part = explained.outputs[0].responses[0].sums[0]
