@@ -765,10 +765,10 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "animate": (
         animate,
         {
-            "image": GRAY[:3, :3], "kernel": "sobel-x", "path": "a.pdf",
-            "operation": "correlate", **CONV, "divisor": None, "bias": None, "combine": None,
-            "range": "clip", "first": (0, 1), "last": (0, 1), "step": 1, "fps": 5, **LOOK,
-            "overwrite": True,
+            "image": GRAY[:1, :2], "kernel": [[1]], "path": "a.gif",
+            "operation": "correlate", "border": "zero", "stride": 1, "combine": None,
+            "range": "clip", "first": (0, 1), "last": (0, 1), "step": 1, "fps": 5, "theme": "dark",
+            "dpi": 20, "width": None, "overwrite": True,
         },
     ),
     "animate a signal": (

@@ -116,10 +116,13 @@ class SignalScene(BlitCanvas):
             self._artists: list[Artist] = []
             self._movers: list[Callable[[int], None]] = []
             figure = self._draw(scene_title(window, title))
-            caption = MovingText(self._parts.by_name["caption"], self._texts)
-            self._movers.append(caption.move)
+            moving = [Moving(self._artists)]
+            if "caption" in self._parts.by_name:  # a small page has no room for it
+                caption = MovingText(self._parts.by_name["caption"], self._texts)
+                self._movers.append(caption.move)
+                moving.append(caption)
             self.move(0)
-        super().__init__(figure, [Moving(self._artists), caption], len(positions), options)
+        super().__init__(figure, moving, len(positions), options)
 
     def move(self, number: int) -> None:
         """Move the window to one position, with everything that depends on it."""

@@ -13,6 +13,7 @@ from convcli.plotting.style import figure_options, signed_colormap, style_contex
 
 # isort: split
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,12 @@ class LearningScene(BlitCanvas):
             figure = self._draw(learned, truth, title, decimals, max(texts, key=len))
             drawn = self._parts.by_name
             self._grids = [MovingGrid(each) for each in drawn["kernel"]]
-            self._line = _ReachedLosses(self._loss_axes, learned.history)
+            self._lines: list[_ReachedLosses] = []
+            if "losses" in drawn:  # a small page has no room for them
+                self._lines.append(_ReachedLosses(drawn["losses"], learned.history))
             self._text = MovingText(drawn["epoch"], self._epoch_texts())
             self.move(0)
-        super().__init__(figure, [*self._grids, self._line, self._text], len(epochs), options)
+        super().__init__(figure, [*self._grids, *self._lines, self._text], len(epochs), options)
 
     def move(self, number: int) -> None:
         """Show the kernel after one epoch, and the losses up to it."""
@@ -90,7 +93,8 @@ class LearningScene(BlitCanvas):
             self._grids, self._kernels[number], self._texts[number], strict=True
         ):
             grid.move(values, texts)
-        self._line.move(self._epochs[number])
+        for line in self._lines:
+            line.move(self._epochs[number])
         self._text.move(number)
 
     def colormaps(self) -> Sequence[Any]:
@@ -99,8 +103,8 @@ class LearningScene(BlitCanvas):
 
     def colors(self) -> NDArray[np.uint8]:
         """Return the colors that a small palette keeps exactly, with that of the losses."""
-        reached = [255 * np.array(to_rgb(self._line.color))]
-        return np.concatenate([super().colors(), np.round(reached).astype(np.uint8)])
+        reached = [255 * np.array(to_rgb(line.color)) for line in self._lines]
+        return np.array([*super().colors(), *np.round(reached)], np.uint8)
 
     def _epoch_texts(self) -> list[str]:
         losses = self._history.losses
@@ -125,23 +129,21 @@ class LearningScene(BlitCanvas):
             weights = np.round(truth.weights, decimals)
             true = heatmap_group(learned, weights, limit, MAX_CHANNELS)
             kernels.append(kernel_part(true, longest, title=truth.name))
-        losses = loss_part(history, self._take_loss_axes)
+        losses = loss_part(history, lambda axes: self._parts.by_name.update(losses=axes))
         rows = [[losses, *kernels]]
         if is_wide:
-            rows = [[losses], *([part] for part in kernels)]
+            rows = [*([part] for part in kernels), [losses]]
         elif not fits_line([part(1.0) for part in rows[0]]):
-            rows = [[losses], kernels]
+            rows = [kernels, [losses]]
 
-        def rows_of(scale: float) -> Rows:
-            size = min(max(scale, 1.0), _LARGEST)
+        def rows_of(least: float, scale: float) -> Rows:
+            size = min(max(scale, least), _LARGEST)
             return [[part(size) for part in row] for row in rows]
 
         facts = [f"kernel {size_text(learned.weights.shape[-2:])}", *channels_fact(learned)]
         facts += [f"momentum {history.momentum:g}", f"rate {history.rate:.3g}"]
-        return compose([PagePlan(rows_of)], title=title, facts=", ".join(facts))
-
-    def _take_loss_axes(self, axes: Axes) -> None:
-        self._loss_axes = axes
+        plans = [PagePlan(partial(rows_of, least)) for least in (1.0, 0.0)]
+        return compose(plans, title=title, facts=", ".join(facts))
 
 
 class _ReachedLosses(Moving):

@@ -14,7 +14,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from convcli.choices import THEMES
 from convcli.core.missing import Missing
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
@@ -140,8 +139,14 @@ def test_nothing_is_cut_or_overlaps(scene, name, legible):
     legible(scene(name).figure)
 
 
-@pytest.mark.parametrize("theme_name", THEMES)
-@pytest.mark.parametrize("name", WINDOWS)
+# Pages in dark are laid out as those on screen are.
+@pytest.mark.parametrize(
+    ("name", "theme_name"),
+    [
+        *((name, theme) for name in WINDOWS for theme in ("slide", "paper")),
+        *((name, theme) for name in FRAMED for theme in ("screen", "dark")),
+    ],
+)
 def test_pages_are_those_of_the_theme(name, theme_name, fits_page):
     fits_page(scene_of(name, theme=theme_name).figure, theme_name)
 
@@ -287,6 +292,13 @@ def test_a_kernel_moves_over_its_signal_with_the_products_shaded(operation, weig
         operation == "convolve"
     )
     assert any(text.startswith("sample 2\n") for text in words(scene.figure))
+
+
+def test_a_signal_on_a_page_without_room_for_captions_moves():
+    look = FigureOptions(dpi=DPI, width=2.0)
+    scene = animate_window(slide_over_image(*WINDOWS["row"]), [(0, 0), (0, 1)], options=look)
+    first, second = (frame.copy() for frame in scene)
+    assert not np.array_equal(first, second)
 
 
 def test_dense_kernels_of_signals_are_lines(scene):

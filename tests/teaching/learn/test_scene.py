@@ -48,6 +48,14 @@ def test_first_and_last_frame_keep_the_page_of_the_theme(name, theme, fits_page)
         fits_page(scene.figure, theme)
 
 
+@pytest.mark.parametrize("width", [3, 4])
+def test_a_narrow_page_keeps_the_kernel_first(width, legible):
+    scene = scene_of("3x3", width=width)
+    legible(scene.figure)
+    own = grids(scene.figure)[0].images[0].get_array()
+    assert np.array_equal(own, learned("3x3").history.path[0][1])
+
+
 def test_a_frame_shows_the_kernel_the_epoch_and_the_losses_so_far():
     scene, history = scene_of("3x3", BLUR, digits=3), learned("3x3").history
     assert len(scene) == len(history.path)
