@@ -12,11 +12,11 @@ from convcli.cli.command import Command
 from convcli.cli.kernel_args import KernelArgs, filter_option, kernel_options, sample_range
 from convcli.cli.missing_args import refuse_missing
 from convcli.cli.options import COLOR_CHANNELS, X, conv_options, option_text, program_option
-from convcli.cli.types import WordType
+from convcli.cli.types import IntegerType, WordType
 from convcli.geometry import ConvOptions
 from convcli.signals import SampleRange
 
-_OWN = ("library", "snippet", "number")  # options that apply does not have
+_OWN = ("library", "snippet", "number", "groups")  # options that apply does not have
 
 
 @click.command(
@@ -36,6 +36,14 @@ _OWN = ("library", "snippet", "number")  # options that apply does not have
     help=f"{' '.join(LIBRARIES)}.",
 )
 @program_option("--snippet", is_flag=True, help="Print the kernel and the call alone.")
+@program_option(
+    "--groups",
+    type=IntegerType(min=1),
+    metavar="G",
+    default=1,
+    show_default=True,
+    help="Runs of channels with kernels of their own, as in chain's conv; torch and onnx.",
+)
 @kernel_options
 @filter_option("write")
 @conv_options
@@ -47,6 +55,7 @@ def code(
     ctx: click.Context,
     library: str,
     snippet: bool,
+    groups: int,
     kernel_args: KernelArgs,
     number: int | None,
     conv: ConvOptions,
@@ -64,12 +73,26 @@ def code(
     from convcli.teaching.code.program import write_program
 
     x = sample_range(x, kernel_args.kernel, (), density=kernel_args.density)
-    image_filter = kernel_args._replace(x=x).only_filter(conv, number)
+    kernel_args = kernel_args._replace(x=x)
     command = " ".join(["convcli apply", *_given(ctx)])
+    if groups > 1:
+        if number is not None or kernel_args.combine is not None:
+            raise click.UsageError("--groups takes a whole bank, without --filter and --combine")
+        filters = kernel_args.filters(conv)
+        kernels = tuple(kernel for each in filters for kernel in each.kernels)
+        image_filter = filters[0]._replace(kernels=kernels, combine=None)
+        command = " ".join(["convcli chain IN conv", *_given(ctx), f"--groups {groups}"])
+    else:
+        image_filter = kernel_args.only_filter(conv, number)
     if number is not None:  # apply filters with all of them
         command += f"  # filter {number} alone"
     program = write_program(
-        library, image_filter, channels=channels, command=command, snippet=snippet
+        library,
+        image_filter,
+        channels=channels,
+        command=command,
+        snippet=snippet,
+        groups=groups,
     )
     click.echo(program, nl=False)
 

@@ -108,7 +108,8 @@ def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
         "torch_fill": f", value={facts['fill']}" * (border == "constant"),
         "torch_options": "".join(
             f", {name}={pair}" for name, pair in pairs.items() if pair != (1, 1)
-        ),
+        )
+        + f", groups={facts['groups']}" * facts["is_grouped"],
     }
 
 
@@ -139,7 +140,8 @@ def _onnx_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
             f", {name}={numbers}"
             for name, numbers in options.items()
             if numbers not in ([], [1, 1])
-        ),
+        )
+        + f", group={facts['groups']}" * facts["is_grouped"],
     }
 
 

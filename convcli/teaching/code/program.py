@@ -25,11 +25,18 @@ from convcli.teaching.code.template import render
 from convcli.teaching.code.windows import Windows
 
 WHITE = 255  # a fill from 0 to this is a pixel of every depth
+GROUPED = ("torch", "onnx")  # libraries whose programs have --groups
 PLANES = {"r": "red", "g": "green", "b": "blue"}
 
 
 def write_program(
-    library: str, image_filter: Filter, *, channels: str, command: str, snippet: bool = False
+    library: str,
+    image_filter: Filter,
+    *,
+    channels: str,
+    command: str,
+    snippet: bool = False,
+    groups: int = 1,
 ) -> str:
     """Return a program that reads IN, filters it with a library as ``apply`` does, and writes OUT.
 
@@ -39,18 +46,22 @@ def write_program(
         channels: as ``--channels``.
         command: the command whose pixels the program gives, for its first lines.
         snippet: whether only the kernel and the call are printed.
+        groups: runs of channels; with several, the kernels of the filter are not combined, but a
+            bank (N, C/groups, kh, kw) that makes N maps.
 
     Raises:
         UsageError: the kernels cannot be combined, or no program has the pixels of ``apply``.
     """
     kernels = image_filter.kernels
+    if groups > 1:
+        _check_groups(library, image_filter, groups, snippet=snippet)
     _check(image_filter)
     windows = Windows.of(image_filter)
     # For comments, and for the docstring of a program in Python.
     quoted = command.replace("\\", r"\\").replace('"""', r"\"\"\"")
     facts = {"program": not snippet, "command": command, "quoted_command": quoted}
     facts |= _channel_facts(channels)
-    facts |= _kernel_facts(kernels, windows)
+    facts |= _kernel_facts(kernels, windows, groups)
     facts |= _window_facts(windows)
     facts |= _border_facts(image_filter)
     facts |= _value_facts(image_filter)
@@ -88,6 +99,28 @@ def _check(image_filter: Filter) -> None:
         )
 
 
+def _check_groups(library: str, image_filter: Filter, groups: int, *, snippet: bool) -> None:
+    """Raise UsageError where kernels cannot be grouped, or a program not hold or write the maps."""
+    kernels = image_filter.kernels
+    if library not in GROUPED:
+        raise UsageError(f"--groups is written for {' and '.join(GROUPED)}")
+    if any(kernel.matrix.ndim != 3 for kernel in kernels) or len(kernels) % groups:
+        raise UsageError(
+            f"--groups {groups} takes a bank (N, C/groups, kh, kw), N a multiple of {groups}"
+        )
+    if len({(kernel.matrix.shape, kernel.divisor, kernel.bias) for kernel in kernels}) > 1:
+        raise UsageError("--groups takes kernels of one size and one divisor")
+    channels = groups * len(kernels[0].matrix)
+    if not snippet and channels != 3:
+        raise UsageError(
+            f"this bank is over {channels} channels, which no image has; --snippet takes any number"
+        )
+    if not snippet and len(kernels) != 3 and image_filter.range != "raw":
+        raise UsageError(
+            f"{len(kernels)} maps are no image; write them with --range raw, or use --snippet"
+        )
+
+
 def _channel_facts(channels: str) -> dict[str, Any]:
     facts: dict[str, Any] = {f"channels_{name}": name == channels for name in CHANNELS}
     plane = list(PLANES).index(channels) if channels in PLANES else 0
@@ -99,23 +132,25 @@ def _channel_facts(channels: str) -> dict[str, Any]:
     }
 
 
-def _kernel_facts(kernels: Sequence[Kernel], windows: Windows) -> dict[str, Any]:
+def _kernel_facts(kernels: Sequence[Kernel], windows: Windows, groups: int) -> dict[str, Any]:
     """Return the weights as text, and what their sums are divided by."""
     weights = windows.weights
     divisors = [kernel.divisor for kernel in kernels]
     one_divisor = len(set(divisors)) == 1
-    several = len(weights) > 1
+    several = len(weights) > 1 and groups == 1
     return {
         "several": several,
+        "groups": groups,
+        "is_grouped": groups > 1,
         "count": len(weights),
         "sums_channels": weights[0].ndim == 3,
         "is_integer": all(matrix.dtype.kind == "i" for matrix in weights),
         "is_flipped": windows.flipped,
-        "weights": _literal(np.stack(weights) if several else weights[0]),
+        "weights": _literal(np.stack(weights) if len(weights) > 1 else weights[0]),
         "is_divided": divisors != [1] * len(divisors),
         "divisor": number_text(divisors[0]) if one_divisor else _column(divisors),
         "divisors": ", ".join(map(number_text, divisors)),
-        "planes": weights[0].shape[0] if weights[0].ndim == 3 else 1,
+        "planes": weights[0].shape[0] * groups if weights[0].ndim == 3 else 1,
         "kernel_rows": weights[0].shape[-2],
         "kernel_columns": weights[0].shape[-1],
         # Of every kernel, plane, row and column, also where there is one.
@@ -214,5 +249,6 @@ def _map_type(image_filter: Filter) -> str:
     sides = [max(kernel.shape[axis] for kernel in image_filter.kernels) for axis in (0, 1)]
     image = image_of(np.zeros((*sides, *matrix.shape[:-2]), np.uint8))
     conv = image_filter.conv._replace(padding="same", stride=1, dilation=1)
-    raw = image_filter._replace(conv=conv, range="raw")
+    kernels = image_filter.kernels if image_filter.combine else image_filter.kernels[:1]
+    raw = image_filter._replace(conv=conv, range="raw", kernels=kernels)
     return str(filter_image(image, raw, image.depth).image.pixels.dtype)

@@ -160,6 +160,7 @@ function weightFacts({ kernels }, { weights, isFlipped }) {
   const matrices = sumsChannels ? weights : weights.map(([plane]) => plane);
   return {
     several,
+    is_grouped: false, // the page filters with one kernel, or with several that are combined
     sums_channels: sumsChannels,
     is_integer: kernels.every(({ isInteger }) => isInteger),
     is_flipped: isFlipped,

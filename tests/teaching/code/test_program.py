@@ -492,3 +492,62 @@ def test_padding_that_ffmpeg_does_not_repeat_ends_the_program(folder, tmp_path):
     assert done.returncode == 1
     assert b"smaller than its padding" in done.stderr
     assert not target.exists()
+
+
+GROUPED = [
+    ["--border", "zero"],
+    ["--stride", "2", "--dilation", "1,2", "--border", "reflect", "--divisor", "3", "--bias", "9"],
+    ["--operation", "convolve", "--padding", "1,2,0,3", "--border", "constant", "--fill", "200"],
+]
+
+
+@pytest.fixture(scope="module")
+def banks(folder):
+    """Files of a depthwise bank over three channels, and of one of six kernels."""
+    rng = np.random.default_rng(8)
+    for count in (3, 6):
+        np.save(folder / f"bank-{count}.npy", rng.integers(-2, 3, (count, 1, 2, 3)))
+    return folder
+
+
+@pytest.mark.parametrize("options", GROUPED, ids=" ".join)
+@pytest.mark.parametrize("library", ["torch", "onnx"])
+def test_programs_with_groups_have_the_pixels_of_a_chain(library, options, banks, tmp_path):
+    if not is_installed(library):
+        pytest.skip(f"{library} is not installed")
+    source, words = banks / "color.png", ["-k", str(banks / "bank-3.npy"), *options]
+    program = convcli("code", *words, "--groups", "3", "--for", library)
+    run(program, source, tmp_path / "theirs.png")
+    chain = ["conv", *words, "--groups", "3", "-o", str(tmp_path / "ours.png")]
+    convcli("chain", str(source), *chain)
+    ours, theirs = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("ours", "theirs"))
+    assert theirs.tolist() == ours.tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-k", "bank-3.npy", "--for", "numpy"], "--groups is written for torch and onnx"),
+        (
+            ["-k", "bank-6.npy", "--for", "torch"],
+            "6 maps are no image; write them with --range raw",
+        ),
+        (["-k", "sobel-x", "--for", "torch"], "--groups 3 takes a bank (N, C/groups, kh, kw)"),
+        (["-k", "bank-3.npy", "-k", "bank-6.npy", "-k", "blur", "--for", "onnx"], "takes a bank"),
+        (["-k", "bank-3.npy", "--for", "torch", "--filter", "1"], "takes a whole bank"),
+        (["-k", "bank-3.npy", "--for", "torch", "--combine", "max"], "takes a whole bank"),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused(words, message, banks, monkeypatch):
+    monkeypatch.chdir(banks)
+    result = CliRunner().invoke(root, ["code", *words, "--groups", "3"])
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_snippets_with_groups_take_any_number_of_channels_and_maps(banks):
+    snippet = convcli(
+        "code", "-k", str(banks / "bank-6.npy"), "--groups", "6", "--for", "torch", "--snippet"
+    )
+    assert "F.conv2d(planes, weight, groups=6)" in snippet
+    assert "weight = torch.from_numpy(kernel)  # (N, C/groups, kh, kw)" in snippet
