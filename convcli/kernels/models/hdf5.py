@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, UsageError
+from convcli.geometry import Pair
 from convcli.kernels.models.archive import open_archive, read_member
 from convcli.kernels.models.keras_config import MAX_CONFIG, KerasLayer, KerasLayers, outer_name
 from convcli.kernels.models.model import (
@@ -312,4 +313,15 @@ def _convolution(array: _Array, tensor: Tensor, name: str) -> Convolution:
         layer.dilation,
         array.shape[-2] if array.is_depthwise and array.shape else layer.groups,
         layer.is_transposed,
+        _output_padding(layer, tensor.shape),
     )
+
+
+def _output_padding(layer: KerasLayer, shape: tuple[int, ...]) -> Pair | None:
+    """Return what Keras adds where a kernel of a transposed layer is smaller than its stride."""
+    if not layer.is_transposed or layer.padding != "0" or layer.stride is None:
+        return None
+    sides = (1, *shape[2:])[-2:]
+    extents = (d * (k - 1) + 1 for k, d in zip(sides, layer.dilation or (1, 1), strict=True))
+    rows, columns = (max(s - e, 0) for s, e in zip(layer.stride, extents, strict=True))
+    return rows, columns

@@ -182,6 +182,14 @@ def test_layers_have_the_order_names_and_settings_of_the_network(data):
     assert (dense.shape, dense.numbers().shape) == ((2, 2, 2), (2, 2, 2))
 
 
+def test_keras_adds_what_a_stride_larger_than_the_kernel_leaves():
+    up = described("Conv2DTranspose", "up", strides=[7, 3], padding="valid")
+    config = json.dumps({"class_name": "Sequential", "config": {"layers": [up]}})
+    data = zipped(written({"layers/conv2d_transpose/vars/0": KERNEL}), config=config)
+    [convolution] = opened(data).convolutions  # 5x3
+    assert convolution.output_padding == (2, 0)
+
+
 def test_names_of_layers_may_hold_slashes():
     config = {"class_name": "Sequential", "config": [described("Conv2D", "conv1/bn", groups=3)]}
     with h5py.File(file := io.BytesIO(), "w") as root:
