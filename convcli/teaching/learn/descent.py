@@ -56,7 +56,8 @@ class Descent(NamedTuple):
             raise UsageError(
                 f"seed must be a whole number of at least 0, not {short_repr(self.seed)}"
             )
-        if self.through not in (None, *THROUGH):
+        known = isinstance(self.through, str) and self.through in THROUGH
+        if self.through is not None and not known:
             raise UsageError(
                 f"through must be one of {', '.join(THROUGH)}, not {short_repr(self.through)}"
             )
