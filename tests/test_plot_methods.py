@@ -282,7 +282,7 @@ def test_what_has_no_meaning_is_refused():
         chain.plot(IMAGE, scale="each")
     with pytest.raises(UsageError, match=r"^panels: a chain has no panel padded"):
         chain.plot(IMAGE, panels=["padded", "result"])
-    with pytest.raises(UsageError, match=r"^titles needs 4: one for the input and each layer"):
+    with pytest.raises(UsageError, match=r"^titles: 4 needed, one for the input and each layer"):
         chain.plot(IMAGE, titles=["one"])
     with pytest.raises(UsageError, match=r"^layout grid: the layers of a chain follow each other"):
         chain.plot(IMAGE, layout="grid")

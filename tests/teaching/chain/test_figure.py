@@ -311,7 +311,7 @@ def test_of_large_maps_only_what_is_drawn_is_kept(shape):
         ({"layout": "grid"}, "row or column"),
         ({"panels": ("padded", "result")}, "no panel padded"),
         ({"panels": ("input",)}, "name result"),
-        ({"titles": ("one",)}, "titles needs 2"),
+        ({"titles": ("one",)}, "titles: 2 needed"),
     ],
 )
 def test_options_without_meaning_are_refused(options, problem):
