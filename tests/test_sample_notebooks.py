@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "sample_images").glob("*.ipynb"))
-MOST_BYTES = 650_000
+MOST_BYTES = 700_000
 nbformat = pytest.importorskip("nbformat")
 
 
@@ -45,7 +45,8 @@ def executed(path, folder):
     pytest.importorskip("ipykernel")
     notebook = read(path)
     resources = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(notebook, timeout=300, resources=resources).execute()
+    options = {"timeout": 300, "resources": resources, "coalesce_streams": True}
+    nbclient.NotebookClient(notebook, **options).execute()
     return notebook
 
 

@@ -50,7 +50,7 @@ from convcli.plotting.page import (
 )
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
 from convcli.plotting.sheet_tile import SheetTile
-from convcli.plotting.signal_plot import are_signals, signal_axis
+from convcli.plotting.signal_plot import are_signals, extent_text, signal_axis
 from convcli.plotting.signal_sheet import signal_rows
 from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, style_context, theme
 from convcli.signals import SampleAxis
@@ -181,7 +181,7 @@ def input_tile(image: ImageData, options: FigureOptions) -> list[SheetTile]:
 
 def image_tile(title: str, image: ImageData) -> SheetTile:
     """Return an unfiltered image as a tile."""
-    size, places = size_text(image.shape), input_scale(image.axis).places
+    size, places = extent_text(image.shape), input_scale(image.axis).places
     return SheetTile(title, image.pixels, image.max_value, size, places=places, axis=image.axis)
 
 
@@ -204,11 +204,13 @@ def result_tile(
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
     colors = (DIRECTION_NOTE,) * (image_filter.combine == "direction")
     kernels, operation = image_filter.kernels, image_filter.conv.operation
+    is_signal = signal_axis(image.pixels) is not None
+    size = extent_text(result.shape) if is_signal else size_text(result.shape)
     return SheetTile(
         short_name(title),
         result.reliable_pixels,
         None if is_own else result.max_value,
-        "\n".join([result_title(image_filter, filtered, [size_text(result.shape)]), *colors]),
+        "\n".join([result_title(image_filter, filtered, [size]), *colors]),
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
         kernels=kernel_heatmaps(kernels, most=9, operation=operation) if with_kernel else None,

@@ -27,11 +27,11 @@ from convcli.plotting.signal_plot import (
     Samples,
     SignalPadding,
     axes_inches,
-    count_text,
     draw_padded,
     draw_samples,
     mark_sample,
     padded_text,
+    samples_text,
     signal_axis,
     signal_samples,
     signal_taps,
@@ -163,7 +163,7 @@ def x_label(scale: SampleScale) -> str:
 
 
 def _result_caption(result: SignalResult) -> str:
-    facts = [count_text(result.samples)]
+    facts = [samples_text(result.samples)]
     text = result_title(result.filter, result.filtered, facts)
     return ", ".join(filter(None, [text, result.peak_text]))
 

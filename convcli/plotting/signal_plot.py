@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from convcli.core.padding import OUTSIDE, border_index, promoted
 from convcli.core.plan import as_applied
-from convcli.geometry import Geometry
+from convcli.errors import count_text
+from convcli.geometry import Geometry, Pair, size_text
 from convcli.plotting.axes import finite_extremes, widest_text
 from convcli.plotting.labels import (
     cell_texts,
@@ -193,7 +194,7 @@ def _write_number(axes: Axes, place: float, height: float, text: str, points: fl
 
 def padded_text(original: NDArray[np.generic], padding: SignalPadding) -> str:
     """Return the number of samples of a signal, and what its padding is."""
-    text = count_text(signal_samples(original))
+    text = samples_text(signal_samples(original))
     if padding.before or padding.after:
         text += f"; {hatched_text((padding.before, padding.after), padding.border)}"
     return text
@@ -250,10 +251,19 @@ def set_y_ticks(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
-def count_text(samples: Samples) -> str:
+def samples_text(samples: Samples) -> str:
     """Return the number of samples, and of NaN among their values."""
     nans = int(np.isnan(samples).sum())
-    return f"{len(samples)} samples" + f", {nans} NaN left out" * bool(nans)
+    return count_text(len(samples), "sample") + f", {nans:,} NaN left out" * bool(nans)
+
+
+def extent_text(shape: Pair) -> str:
+    """Return the number of samples of a signal, or width x height of an image.
+
+    >>> extent_text((1, 1001)), extent_text((3, 5))
+    ('1,001 samples', '5x3')
+    """
+    return count_text(max(shape), "sample") if min(shape) == 1 < max(shape) else size_text(shape)
 
 
 def widest_geometry(original: NDArray[np.generic], image_filter: Filter) -> Geometry:

@@ -69,7 +69,7 @@ def test_the_report(learn, apply, noise):
     apply("-k", "blur", "noise.png", "-o", "after.png")
     text = text_of(learn("noise.png", "after.png", "--truth", "blur"))
     assert text.startswith("kernel 3x3")
-    assert "windows    5472\n" in text
+    assert "windows    5,472\n" in text
     assert "truth      blur, largest difference" in text
     assert re.search(r"\nthis is blur: weights differ by up to 0\.\d+ % of its largest\n$", text)
     text = text_of(learn("noise.png", "after.png"))

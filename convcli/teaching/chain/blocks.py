@@ -28,7 +28,7 @@ from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED, finite_extremes
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
 from convcli.plotting.labels import cell_texts, format_short, percent
-from convcli.plotting.signal_plot import signal_axis
+from convcli.plotting.signal_plot import extent_text, signal_axis
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import figure_options, theme
 from convcli.signals import SampleAxis
@@ -130,7 +130,8 @@ class Block(NamedTuple):
         if len(drawn) == self.map_count:
             count = f"{self.map_count} maps"
         maps = [] if is_single else [count]
-        return ", ".join([size_text(self.size), *maps, *(self.facts if extremes else ())])
+        extent = extent_text(self.size) if self.is_signal else size_text(self.size)
+        return ", ".join([extent, *maps, *(self.facts if extremes else ())])
 
     @property
     def channels(self) -> list[int]:

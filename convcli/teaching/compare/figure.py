@@ -24,6 +24,7 @@ from convcli.plotting.contact_sheet import (
 )
 from convcli.plotting.labels import conv_facts, format_short
 from convcli.plotting.sheet_tile import Corner, SheetTile
+from convcli.plotting.signal_plot import extent_text
 from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _difference(
     difference = reliable_values(difference, compared.decimals)
     rows, columns = difference.shape[:2]
     block = math.ceil(max(rows, columns) / _MAX_BLOCKS)
-    facts = [f"{size_text((rows, columns))}, {_mean_text(mean)}"]
+    facts = [f"{extent_text((rows, columns))}, {_mean_text(mean)}"]
     cells = [f"{size_text((min(block, rows), min(block, columns)))} pixels"] * (block > 1)
     cells += ["3 channels"] * (difference.ndim > 2)
     if min(rows, columns) == 1:

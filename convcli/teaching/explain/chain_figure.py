@@ -47,6 +47,7 @@ from convcli.plotting.signal_plot import (
     SignalPadding,
     axes_inches,
     draw_padded,
+    extent_text,
     signal_axis,
 )
 from convcli.signals import SampleAxis
@@ -491,7 +492,8 @@ class _ExplanationPage:
 
     def _caption(self, number: int, detail: _LevelOfDetail) -> str:
         """Return the size of the input or a map, which map it is, and the explained value."""
-        explanation, size = self._explanation, size_text(self._blocks[number].size)
+        explanation, block = self._explanation, self._blocks[number]
+        size = extent_text(block.size) if block.is_signal else size_text(block.size)
         if (step := self._steps_as(detail).get(number)) is not None:
             block = self._blocks[number]
             which = f", {block.map_name(step.map)}" + f" of {step.maps}" * (not block.has_colors)

@@ -19,12 +19,12 @@ from convcli.plotting.signal_plot import (
     MAX_STEMS,
     SignalPadding,
     axes_inches,
-    count_text,
     draw_padded,
     draw_samples,
     mark_sample,
     padded_samples,
     padded_text,
+    samples_text,
     set_y_ticks,
     signal_axis,
     signal_box,
@@ -289,7 +289,7 @@ class _SignalRows:
             f"{output.channel} {format_number(output.pixel)}".strip()
             for output in self._explanation.outputs
         )
-        caption = f"{count_text(samples)}; ringed: the value, {values}"
+        caption = f"{samples_text(samples)}; ringed: the value, {values}"
         return self._row(draw, "result", caption, self.result)
 
     def _row(

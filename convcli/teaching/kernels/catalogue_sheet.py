@@ -51,7 +51,7 @@ def draw_catalogue(
     original = SheetTile("input", image.pixels, image.max_value, size_text(image.shape))
     return draw_sheet(
         [original, *tiles],
-        title=f"{len(tiles)} kernels{name} applied to one image",
+        title=f"{len(tiles)} kernels{name} applied to one image, the first tile",
         facts=facts,
         unit="tiles" if group else "tiles; --group NAME draws one group",
         is_compact=True,

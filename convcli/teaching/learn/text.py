@@ -235,7 +235,7 @@ def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> l
 
 def _facts(learned: Estimate, truth: Truth | None) -> Iterator[tuple[str, str]]:
     yield "bias", bias_text(learned.bias, learned.bias_error)
-    yield "windows", str(learned.windows)
+    yield "windows", f"{learned.windows:,}"
     yield "residual", f"{learned.residual:.3g} (root mean square)"
     share = learned.r_squared
     yield "R squared", "none: AFTER is flat" if share is None else share_text(share)

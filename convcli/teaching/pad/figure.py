@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from convcli.choices import Panel
 from convcli.core.padding import OUTSIDE, border_index
-from convcli.errors import UsageError
+from convcli.errors import UsageError, count_text
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, size_text
 from convcli.images.image import ImageData
@@ -243,14 +243,14 @@ def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel
             draw_input,
             _signal_box,
             title="input",
-            caption=f"{count} samples",
+            caption=count_text(count, "sample"),
             xlabel=x_label(scale),
         ),
         "padded": plot_part(
             draw_with_padding,
             _signal_box,
             title="padded",
-            caption=f"{padded[1]} samples; "
+            caption=f"{count_text(padded[1], 'sample')}; "
             f"{hatched_text((padding.before, padding.after), padding.border)}{note}",
             xlabel=x_label(scale),
         ),

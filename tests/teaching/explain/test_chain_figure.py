@@ -278,7 +278,7 @@ def test_samples_have_positions():
     step = 2 / 11
     assert band.get_x() == pytest.approx(-1 + 2.5 * step)
     assert band.get_width() == pytest.approx(2 * step)
-    assert any(text.startswith("12x1\nfield: x -0.45") for text in texts_of(figure))
+    assert any(text.startswith("12 samples\nfield: x -0.45") for text in texts_of(figure))
 
 
 def test_same_bytes(tmp_path):
