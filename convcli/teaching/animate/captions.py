@@ -30,6 +30,8 @@ from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import MAX_TERMS, computation_lines
 from convcli.teaching.explain.text import places_text
 
+NOT_COMPUTED = "yellow: not computed yet"  # below the title of what fills in
+
 _MAX_SUMS = 24  # at one position
 _MAX_PRODUCTS = 3 * MAX_TERMS  # of one kernel, written out
 _SAMPLES = 2000  # of an image, from which its decimals are guessed

@@ -21,7 +21,13 @@ from convcli.plotting.axes import WIDE
 from convcli.plotting.labels import conv_facts
 from convcli.plotting.moving import FillingMap, Magnifier
 from convcli.plotting.window_marks import WindowMarks, hatched_text
-from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
+from convcli.teaching.animate.captions import (
+    NOT_COMPUTED,
+    captions,
+    explanations,
+    fitting_digits,
+    scene_title,
+)
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
 from convcli.teaching.animate.sliding_scene import (
@@ -140,8 +146,6 @@ class ImageScene(SlidingScene):
         caption = size_text(window.output_shape)
         if len(kernels) > 1:
             caption += f"\n{window.filter.combine} of {len(kernels)} kernels"
-        elif theme().is_fixed and len(panels) == 1:  # an audience has no manual
-            caption += "\nyellow: not computed yet"
         return [
             self._parts.keep(
                 f"map {number}",
@@ -149,7 +153,7 @@ class ImageScene(SlidingScene):
                     panel,
                     image_side() if len(panels) == 1 else _OF_SEVERAL,
                     title=f"feature map {channel}".strip(),
-                    caption=caption,
+                    caption=caption if number else f"{caption}\n{NOT_COMPUTED}",
                     ends=ends,
                     bar=bar if number == len(panels) - 1 else None,
                 ),

@@ -25,7 +25,7 @@ from convcli.plotting.blit import Moving
 from convcli.plotting.labels import fitting_decimals
 from convcli.plotting.moving import FieldMagnifier, FillingMap, Magnifier
 from convcli.plotting.window_marks import BoxMarks, Corners, WindowMarks, hatched_text
-from convcli.teaching.animate.captions import layer_captions, layer_steps
+from convcli.teaching.animate.captions import NOT_COMPUTED, layer_captions, layer_steps
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.layer_work import (
     CurveWork,
@@ -287,6 +287,7 @@ class LayerScene(SlidingScene):
         if window.probed is not None and window.probed.group.combine:
             group = window.probed.group
             caption += f"\n{group.combine} of {len(group.kernels)} kernels"
+        caption += f"\n{NOT_COMPUTED}"
         make = image_part(
             self._blocks[place].panels[0],
             image_side(),

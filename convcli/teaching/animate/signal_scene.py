@@ -49,7 +49,13 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
 from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.moving import DrawnParts, MovingText
-from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
+from convcli.teaching.animate.captions import (
+    NOT_COMPUTED,
+    captions,
+    explanations,
+    fitting_digits,
+    scene_title,
+)
 from convcli.teaching.animate.padded_input import SeenWindow
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.animate.sums import ChannelSum, products_in, sums_of
@@ -170,7 +176,7 @@ class SignalScene(BlitCanvas):
                 self._draw_result,
                 "result",
                 self._result,
-                samples_text(signal_samples(self._window.pixels)),
+                f"{samples_text(signal_samples(self._window.pixels))}; {NOT_COMPUTED}",
             ),
             title=title,
             facts=facts,

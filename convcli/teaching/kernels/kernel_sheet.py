@@ -51,7 +51,8 @@ _WEIGHTS, _SIDE, _FAMILY = 3.6, 2.7, 7.0  # inches; longer sides
 _CURVE_HEIGHT = 0.72  # of a curve's width
 _LINE_WIDTH = 8.0  # of the curve of a kernel of one row or column
 _COLUMN_WIDTH = 2.9  # of a part with its text, at least
-_ACROSS, _MOST_PARTS = 4, 3  # parts in a row at most; on a page of fixed size
+_ACROSS, _FEW_PARTS = 4, 3  # parts in a row at most; those that a slide keeps
+_LEAST, _LEAST_ON_SLIDE = 0.3, 0.5  # scales; a slide leaves out parts before they are smaller
 
 _FINER = 8  # points of a contour for each weight
 _MOST_FINE = 600  # samples along a side for contours, as many as the page has pixels
@@ -99,27 +100,38 @@ def draw_kernel_sheet(
     maps = len(members) * math.prod(members[0].matrix.shape[:-2])
     if frequency and maps > 1:
         raise UsageError(f"--frequency takes one kernel; {kernels.label} has {maps}")
-    left_out: Sequence[str] = ()
     with style_context(options):
         facts = ""
+        plans: list[PagePlan]
         if maps > _MOST_MAPS or _are_color_filters(members):
             rows, facts = _sheet_rows(members)
+            plans = [_plan(rows)]
         elif maps > 1:
             group = kernel_heatmaps(members, most=_MOST_MAPS)
-            rows = [[kernel_part(group, _FAMILY)]]
+            plans = [_plan([[kernel_part(group, _FAMILY)]])]
         else:
             named = _parts_of_one(members[0], frequency=frequency)
-            parts = list(named.values())
-            if theme().is_fixed:  # few and large parts
-                parts, left_out = parts[:_MOST_PARTS], list(named)[_MOST_PARTS:]
-            most = max(1, min(_ACROSS, int(theme().width / _COLUMN_WIDTH)))
-            across = math.ceil(len(parts) / math.ceil(len(parts) / most))
-            rows = [parts[start : start + across] for start in range(0, len(parts), across)]
+            fewest = min(_FEW_PARTS, len(named)) if theme().is_fixed else len(named)
+            plans = [
+                _plan(_in_rows(list(named.values())[:count]), list(named)[count:])
+                for count in range(len(named), fewest - 1, -1)
+            ]
+        least = _LEAST_ON_SLIDE if len(plans) > 1 else _LEAST
+        return compose(plans, title=_title(kernels), facts=facts, least=least)
 
-        def rows_of(scale: float) -> Rows:
-            return [[part(scale) for part in row] for row in rows]
 
-        return compose([PagePlan(rows_of, left_out)], title=_title(kernels), facts=facts)
+def _plan(rows: Sequence[Sequence[PartOf]], left_out: Sequence[str] = ()) -> PagePlan:
+    def rows_of(scale: float) -> Rows:
+        return [[part(scale) for part in row] for row in rows]
+
+    return PagePlan(rows_of, left_out)
+
+
+def _in_rows(parts: Sequence[PartOf]) -> list[Sequence[PartOf]]:
+    """Return the parts of one kernel's page in rows of about as many."""
+    most = max(1, min(_ACROSS, int(theme().width / _COLUMN_WIDTH)))
+    across = math.ceil(len(parts) / math.ceil(len(parts) / most))
+    return [parts[start : start + across] for start in range(0, len(parts), across)]
 
 
 def _are_color_filters(members: Sequence[Kernel]) -> bool:

@@ -84,6 +84,14 @@ def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     fits_page(drawn(name, theme), theme)
 
 
+def test_a_slide_has_as_many_parts_as_fit_and_names_the_others(legible):
+    figure = drawn("3x3", "slide", frequency=True)
+    titles = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert titles.count("one bright pixel") == 1
+    assert "left out: profile" in titles
+    legible(figure)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["screen", "slide"])
 @pytest.mark.parametrize("name", ["3x3", "gabor", "1x63", "divisor and bias"])
