@@ -65,7 +65,8 @@ def descend_through_relu(equations: NormalEquations, tiles: Tiles, settings: Des
     """
     model = _Model(equations, _kept(tiles))
     count = len(equations.sums)
-    scale = np.trace(equations.matrix) / count / equations.count  # the mean square of one pixel
+    squares = float(np.trace(equations.matrix))
+    scale = squares / count / equations.count  # the mean square of one pixel
     curvature = 2 * float(equations.eigenvalues[-1]) / equations.count / scale
     limit = 2 * (1 + settings.momentum) / curvature
     rate = 1 / curvature if settings.rate is None else settings.rate

@@ -148,10 +148,13 @@ def test_a_dead_filter_is_named_and_stays_as_it_started():
 
 
 def test_a_bank_learns_through_relu_filter_by_filter():
-    maps = relu(cross_correlate(COLOR.astype(float), RNG.normal(size=(2, 3, 2, 2))))
+    maps = relu(cross_correlate(COLOR.astype(float), RNG.normal(size=(2, 3, 2, 2)), bias=90))
     learned = learn_bank(COLOR, maps, 2, epochs=40, **SETTINGS)
     alone = learn_kernel(COLOR, maps[..., 1], 2, epochs=40, seed=1, **SETTINGS)
     np.testing.assert_array_equal(learned[1].weights, alone.weights)
+    assert [each.has_bias for each in learned] == [False, True]
+    captions = [text.get_text() for text in learned.plot().texts]
+    assert sum(text.startswith("bias ") for text in captions) == 1
 
 
 def test_what_relu_does_not_go_with_is_refused():
