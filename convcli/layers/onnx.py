@@ -93,8 +93,7 @@ class _Line:
             if not readers:
                 break
             if len(readers) > 1:
-                names = " and ".join(short_name(node_name(each)) for each in readers[:2])
-                self._refuse(f"the network branches after it, into {names}", after=True)
+                self._refuse_branches(readers)
             [node] = readers
             if id(node) in seen:
                 raise KernelError("is damaged: its nodes form a circle")
@@ -152,6 +151,20 @@ class _Line:
         if not last:
             raise UsageError(f"{problem}; no node before it can be shown") from error
         raise UsageError(f"{problem}; {last} is the last node that can be shown") from error
+
+    def _refuse_branches(self, readers: list[Node]) -> NoReturn:
+        names = " and ".join(short_name(node_name(each)) for each in readers[:2])
+        place = "the network branches at its input"
+        if self._last:
+            last = f"{self._path}:{short_name(self._last)}"
+            place = f"{last} is the last node before the network branches"
+        hint = ""
+        for node in readers:
+            computed = [name for name in node.inputs if name and self._constant(name) is None]
+            if len(computed) == 1 and node.operator in OPERATORS:
+                hint = f"; {self._path}:{short_name(self._shown_name(node))} follows one branch"
+                break
+        raise UsageError(f"{place}, into {names}{hint}")
 
     def _shown_name(self, node: Node) -> str:
         """Return a name that finds a node: its own if no other has it, or its output's."""

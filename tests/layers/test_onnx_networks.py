@@ -247,9 +247,19 @@ def test_until_is_a_node_an_output_or_a_number(branched):
 def test_only_what_leads_to_until_must_be_a_line(branched):
     """The branch lies after r1, and joins at a; what r1 also feeds does not matter to c2."""
     assert labels("net.onnx:r2") == ("conv n-c1", "relu", "conv n-c2", "relu")
-    last = "net.onnx:n-r1 is the last node that can be shown"
-    branch = f"layer 1 (net.onnx): {last}: the network branches after it, into n-c2 and n-a"
+    last = "net.onnx:n-r1 is the last node before the network branches, into n-c2 and n-a"
+    branch = f"layer 1 (net.onnx): {last}; net.onnx:n-c2 follows one branch"
     assert refusal("net.onnx") == refusal("net.onnx:y") == refusal("net.onnx:3") == branch
+
+
+def test_a_branch_at_the_input_names_a_node_that_can_be_shown(saved):
+    nodes = [("Conv", ["x", "w"], "c1", CONV), ("Add", ["c1", "x"], "y", {})]
+    saved(network(nodes, {"w": numbers(3, 3, 3, 3)}))
+    branch = (
+        "the network branches at its input, into n-c1 and n-y; net.onnx:n-c1 follows one branch"
+    )
+    assert refusal("net.onnx") == refusal("net.onnx:1") == f"layer 1 (net.onnx): {branch}"
+    assert labels("net.onnx:n-c1") == ("conv n-c1",)
 
 
 @pytest.mark.parametrize(
