@@ -4,7 +4,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from convcli.choices import THEMES
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter, filter_image
@@ -17,6 +16,7 @@ from convcli.plotting.filter_figure import draw_filtering
 from convcli.plotting.heatmap import kernel_heatmaps
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.sheet_tile import Corner, SheetTile
+from convcli.plotting.style import THEMES
 from convcli.signals import SampleAxis
 
 RNG = np.random.default_rng(8)
@@ -75,10 +75,11 @@ def test_nothing_is_cut_or_overlaps(name, scale, legible):
 
 
 THEMED = ("one", "gray", "kernels-3x3", "kernels-15x15", "signals", "64-maps", "every-kind")
+LAID_OUT = ("screen", "slide", "paper")  # dark pages are those of screen in other colors
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", LAID_OUT)
 @pytest.mark.parametrize("name", THEMED)
 def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     fits_page(draw_sheet(SHEETS[name], title="t.png", options=FigureOptions(theme=theme)), theme)
@@ -196,6 +197,12 @@ def test_units_do_not_share_a_scale():
     first, second = limits(figure)
     assert second[1] == pytest.approx(9 * first[1])
     assert [bar.get_ylabel() for bar in bars(figure)] == ["value", "difference"]
+
+
+def test_dark_pages_are_laid_out_as_on_screen():
+    dark, screen = (THEMES[name]._asdict() for name in ("dark", "screen"))
+    sizes = {name for name, value in screen.items() if not isinstance(value, str)}
+    assert {name: dark[name] for name in sizes} == {name: screen[name] for name in sizes}
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from convcli import Chain
-from convcli.choices import THEMES
 from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData, depth_of
 from convcli.plotting.save import save_figure
@@ -76,9 +75,10 @@ CASES = {
     "signal": (SIGNAL, ["conv -k '1 2 1' --border zero", "relu", "maxpool 1,2"], (0, 0)),
     "deep": (GRAY, [CONV, "tanh", "conv -k blur", "globalpool avg", "abs"], (0, 0)),
 }
+LAID_OUT = ("screen", "slide", "paper")  # dark pages are those of screen in other colors
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", LAID_OUT)
 @pytest.mark.parametrize("name", CASES)
 def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     fits_page(draw(*CASES[name], theme=theme), theme)

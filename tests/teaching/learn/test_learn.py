@@ -157,9 +157,9 @@ def test_5x5_from_a_photograph():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["camera.png", "astronaut.png", "chelsea.png", "rocket.jpg"])
+@pytest.mark.parametrize("name", ["camera.png", "chelsea.png"])
 def test_15x15_from_photographs(name):
-    """One as it is, and parts of others: with fewer pixels, less of the rounding averages out."""
+    """One whole, and a part of one: with fewer pixels, less of the rounding averages out."""
     whole = sample(name)
     check_photograph(whole if name == "camera.png" else whole[20:276, 90:346], 15)
 
