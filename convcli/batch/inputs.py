@@ -16,6 +16,7 @@ from convcli.atomic import is_stream
 from convcli.batch.options import InputOptions
 from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
+from convcli.kernels.matrix_text import unbracketed
 from convcli.samples import file_of, is_sample, local_name
 from convcli.signals import SignalSource, file_name, is_signal
 
@@ -103,6 +104,17 @@ def check_matrix(other_input: object) -> None:
         raise UsageError("--matrix stands for INPUT; leave one of them out")
 
 
+def _rows(matrix: str) -> str:
+    """Return a typed matrix as a file has it.
+
+    Semicolons end rows; in several lines, as copied from a file, they separate cells.
+    """
+    text = unbracketed(matrix).strip()
+    if "\n" in text:
+        return re.sub(r"(?m);[ \t]*$", "", text)
+    return text.replace(";", "\n")
+
+
 def open_source(source: Source) -> str | io.BytesIO | SignalSource:
     """Return what to read an input from; a pipe is read whole, because decoders seek.
 
@@ -110,8 +122,8 @@ def open_source(source: Source) -> str | io.BytesIO | SignalSource:
         ImageError: a pipe cannot be read, e.g. because standard input is a folder.
         UsageError: this machine has no such sample.
     """
-    if source.text is not None:  # semicolons end the rows of a matrix
-        return io.BytesIO(source.text.replace(";", "\n").encode("utf-8", "surrogateescape"))
+    if source.text is not None:
+        return io.BytesIO(_rows(source.text).encode("utf-8", "surrogateescape"))
     if source.signal is not None:
         return SignalSource(source.signal)
     path = source.file or "."

@@ -28,12 +28,16 @@ AFTER_BRACKETS = r"(?:,\s*dtype=[\w.]+)?\s*\)?\s*"
 
 
 def unbracketed(text: str) -> str:
-    r"""Return the rows of a Python list or of a printed array as lines; other text unchanged.
+    r"""Return the rows of a Python list, a printed array or ``[1 2; 3 4]`` as lines.
+
+    Other text is unchanged.
 
     >>> unbracketed("[[255, 0], [0, 255]]")
     '255,0\n0,255'
     >>> unbracketed("array([[1. 0.]\n [0. 1.]])")
     '1.,0.\n0.,1.'
+    >>> unbracketed("[1 2; 3 4]")  # as Octave and MATLAB have it
+    '1,2\n3,4'
     """
     start, end = re.match(BRACKETED, text), text.rfind("]")
     if start is None or re.fullmatch(AFTER_BRACKETS, text[end + 1 :]) is None:
@@ -44,6 +48,7 @@ def unbracketed(text: str) -> str:
     rows = re.findall(r"\[([^\[\]]*)\]", inner)
     if re.sub(r"\[[^\[\]]*\]", "", inner).strip(", \t\n"):
         return text
+    rows = [part for row in rows for part in row.strip().rstrip(";").split(";")]
     return "\n".join(",".join(split_row(row.strip().removesuffix(","))) for row in rows)
 
 

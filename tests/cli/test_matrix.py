@@ -12,7 +12,13 @@ def text_of(ran):
     return ran.out.decode()
 
 
-@pytest.mark.parametrize("text", ["1 2 3; 4 5 6", "1 2 3\n4 5 6", "[[1, 2, 3], [4, 5, 6]]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1 2 3; 4 5 6", "1 2 3\n4 5 6", "[[1, 2, 3], [4, 5, 6]]"),
+        *("[1 2 3; 4 5 6]", "1;2;3\n4;5;6\n", "1 2 3;\n4 5 6;"),
+    ],
+)
 def test_the_result_is_printed(apply, contents, text):
     flags = ("--operation", "convolve", "--padding", "full", "--border", "zero")
     printed = text_of(apply("-k", "1 -2; 0 3", *flags, "--matrix", text))

@@ -312,6 +312,14 @@ def test_fractions_in_a_list_are_exact_and_a_list_is_rotated():
     assert get_kernel("[[[1]], [[2]]]").matrix.shape == (2, 1, 1)
 
 
+@pytest.mark.parametrize("text", ["[1 2; 3 4]", "[1, 2; 3, 4;]", "[1 2;\n 3 4]"])
+def test_a_matrix_of_octave_has_its_rows(text, tmp_path):
+    (tmp_path / "k.txt").write_text(text)
+    for spec in (text, str(tmp_path / "k.txt")):
+        assert get_kernel(spec).matrix.tolist() == [[1, 2], [3, 4]]
+    assert parse_matrix(text, 1000)[0].tolist() == [[1, 2], [3, 4]]
+
+
 @pytest.mark.parametrize("text", ["[[1, 2", "[[1, x]]", "[[1, 2], [3]]", "[1, 2] [", "[[1 ... 2]]"])
 def test_a_list_that_is_no_matrix_is_refused(text):
     with pytest.raises(KernelError):

@@ -45,14 +45,17 @@ function matrixWords({ shape: [rows, columns], values }) {
 /** Read a matrix: rows of numbers as typed, copied from a spreadsheet, or written as Python lists. */
 export function inputOfText(text) {
   const brackets = text.match(/\[[^[\]]*\]/g);
-  const rows = brackets ? brackets.map((row) => row.slice(1, -1)) : text.split(/[;\n]/);
+  const rows = brackets
+    ? brackets.flatMap((row) => row.slice(1, -1).split(";"))
+    : text.trim().split(/\n/.test(text.trim()) ? /;?[ \t]*\n/ : ";");
   const lists = rows
-    .map((row) => row.trim())
+    .map((row) => row.trim().replace(/;$/, ""))
     .filter(Boolean)
     .map((row) => {
-      // Between tabs, a comma can only be a decimal one.
-      const cells = row.includes("\t")
-        ? row.split("\t").map((cell) => cell.replace(",", "."))
+      // Between tabs or semicolons, a comma can only be a decimal one.
+      const separator = row.match(/[\t;]/);
+      const cells = separator
+        ? row.split(separator[0]).map((cell) => cell.replace(",", "."))
         : row.replace(/,$/, "").split(/\s*,\s*|\s+/);
       return cells.map((cell) => cell.trim().replace("−", "-"));
     });

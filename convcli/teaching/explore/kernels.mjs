@@ -32,6 +32,9 @@ const RING = [0, 1, 2, 5, 8, 7, 6, 3];
  */
 export function readSpec(text, tables) {
   const spec = typed(text);
+  if (spec === "") {
+    throw new UsageError("no kernel is given; write a name, or a matrix such as '1 2 1'");
+  }
   const table = tables.get(spec);
   if (table !== undefined && table.kernels.length > 0) {
     return table;
@@ -232,7 +235,7 @@ function matrixRows(text) {
     return text.split(/[;\n]/).filter((row) => row.trim());
   }
   const rows = text.match(/\[[^[\]]*\]/g) ?? [];
-  return rows.map((row) => row.slice(1, -1)).filter((row) => row.trim());
+  return rows.flatMap((row) => row.slice(1, -1).split(";")).filter((row) => row.trim());
 }
 
 function splitRow(line) {
