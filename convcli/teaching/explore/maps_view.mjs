@@ -251,7 +251,9 @@ export class MapsView {
     ]) {
       panel.view.setMarks(marks);
       panel.magnifier.setMarks(marks);
-      const scale = chosenChannel(panel) === null ? MAGNIFIED_COLOR : MAGNIFIED;
+      const isColored = chosenChannel(panel) === null;
+      panel.lens.classList.toggle("colored", isColored);
+      const scale = isColored ? MAGNIFIED_COLOR : MAGNIFIED;
       const style = this.document.defaultView.getComputedStyle(panel.lens);
       panel.magnifier.center(cell, scale * parseFloat(style.fontSize));
     }

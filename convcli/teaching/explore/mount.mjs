@@ -76,7 +76,14 @@ export function mount(root, state, { script = "", settings = null, remember = ()
       { class: "page" },
       element(document, "header", {}, title, working, problem, settingsPanel.formula),
       maps.root,
-      element(document, "div", { class: "below" }, timeline.root, layers.root),
+      element(
+        document,
+        "div",
+        { class: "below" },
+        timeline.root,
+        element(document, "p", { class: "hint" }, TEXTS.gridHint),
+        layers.root,
+      ),
       arithmetic.root,
       element(
         document,

@@ -116,6 +116,9 @@ export const TEXTS = {
     `${name}: floor((${n} + ${p} - ${d}*(${k} - 1) - 1)/${s}) + 1 = ${out}`,
   gridLabel: (name, size) =>
     `${name}, ${size}. Arrow keys move the window; plus, minus and 0 zoom; Enter pins, Escape frees.`,
+  gridHint:
+    "Click pins a value, arrow keys move it, Escape frees it. The wheel, two fingers, or + and - zoom; " +
+    "0 shows all.",
   place: (row, column) => `row ${row}, column ${column}`,
   copies: (row, column) => `padding, copies row ${row}, column ${column}`,
   fills: (value) => `padding, holds ${value}`,

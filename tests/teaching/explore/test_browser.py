@@ -641,6 +641,32 @@ def test_a_canvas_of_another_size_is_drawn_at_once(browser, write):
     assert browser.run(RESIZED) == 255
 
 
+EDGES = """(() => {
+  const lenses = document.querySelector('[data-convcli-page]').shadowRoot
+    .querySelectorAll('.lens:not([hidden])');
+  return Array.from(lenses, (lens) => {
+    const copy = document.createElement('canvas');
+    copy.height = lens.height;
+    copy.getContext('2d').drawImage(lens, -lens.width / 2 - 8, 0);
+    const { data } = copy.getContext('2d').getImageData(0, 0, 1, lens.height);
+    const isEdge = (y) => data[4 * y] === 217 && data[4 * y + 1] === 72 && data[4 * y + 2] === 15;
+    return Array.from({ length: lens.height }, (_, y) => isEdge(y) && !isEdge(y - 1))
+      .filter(Boolean).length;
+  });
+})()"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((200, 200), (1280, 800)), ((200, 200, 3), (1280, 800)), ((200, 200, 3), (3840, 2160))],
+)
+def test_magnifiers_show_a_window_of_three_rows_whole(browser, write, shape, size):
+    """Its upper and its lower edge, and those of the value in the map, are seen."""
+    browser.resize(*size)
+    browser.open(write(np.zeros(shape, np.uint8), "-k", "blur", "--border", "edge"))
+    assert browser.run(EDGES) == [2, 2]
+
+
 CUT = """(() => {
   const shadow = document.querySelector('[data-convcli-page]').shadowRoot;
   const faults = [];
