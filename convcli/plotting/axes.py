@@ -153,7 +153,7 @@ def set_padded_ticks(axis: Axis, size: int, before: int, after: int, inches: flo
     if size > MAX_TICKED or cells * widest > inches:
         steps = max(1, min(5, int((size - 1) / cells * inches / widest)))
         locator = MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10])
-        ticks = [round(tick) for tick in locator.tick_values(0, size - 1)]
+        ticks = dict.fromkeys(round(tick) for tick in locator.tick_values(0, size - 1))
         places = [tick for tick in ticks if 0 <= tick < size]
     axis.set_ticks([place + before for place in places], labels=[str(place) for place in places])
 

@@ -49,6 +49,7 @@ _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
 MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fit
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
+_MAX_DIGITS = 17  # significant ones, which tell any two doubles apart
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
 # Ends of a bar in matplotlib's words, by whether there are values below and above it:
@@ -258,7 +259,17 @@ class Bar(NamedTuple):
         """Return the bar of values between two ends, with round numbers between these."""
         low, high = ends
         between = [tick for tick in round_ticks(low, high) if low < tick < high]
-        labels = [format_short(low, 4), *map(bar_number, between), format_short(high, 4)]
+        most = (high - low) / 1000  # by which a label may be off
+        digits = next(
+            (
+                n
+                for n in range(4, _MAX_DIGITS)
+                if all(abs(float(f"{end:.{n}g}") - end) <= most for end in ends)
+            ),
+            _MAX_DIGITS,
+        )
+        labels = [format_short(tick, max(10, digits + 1)) for tick in between]
+        labels = [format_short(low, digits), *labels, format_short(high, digits)]
         return cls(
             ScalarMappable(Normalize(low, high), colormap), [low, *between, high], labels, unit
         )
@@ -339,13 +350,15 @@ class Bar(NamedTuple):
                 places[b] - places[a] >= (sizes[a] + sizes[b]) / 2 for a, b in pairwise(numbers)
             )
 
+        if not are_apart([0, last]):
+            return []
         between = [n for n in range(1, last) if are_apart([0, n, last])]
         first = self.ticks.index(0.0) if 0.0 in self.ticks else 0
         for step in range(1, last):
             kept = [n for n in between if (n - first) % step == 0]
             if are_apart(kept):
                 return [0, *kept, last]
-        return [0, last] if are_apart([0, last]) else []
+        return [0, last]
 
 
 def value_bar(

@@ -104,3 +104,18 @@ def test_a_bar_names_both_ends_and_its_labels_are_apart(ends, box):
         named = [label.get_text() for label in labels] or re.findall(r"[-\d.]+", bar.note(box))
         assert [float(named[0]), float(named[-1])] == pytest.approx(ends, rel=1e-3)
         assert len(set(named)) == len(named)
+
+
+def test_ends_that_differ_little_are_told_apart():
+    one = ImagePanel(np.linspace(10 - 1e-7, 10 + 1e-7, 12).reshape(3, 4), None)
+    labels = value_bar(one, common_range([one])).labels
+    assert (labels[0], labels[-1]) == ("9.9999999", "10.0000001")
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_bar_without_room_for_both_ends_has_no_labels_and_a_note_names_them():
+    figure = Figure(figsize=(3, 3))
+    bar = Bar.of((0.0, 1.0), gray_colormap(), "weight")
+    bar.draw(figure, 1.0, 1.0, (0.1, 0.1))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == []
+    assert bar.note((0.1, 0.1)) == "bar: weight 0 to 1"

@@ -29,6 +29,7 @@ FIGURES = {
     "color": (COLOR, (5, 5, 5, 5), "edge"),
     "signal": (np.array([[1, 2, 3, 2, 1]]), (0, 0, 2, 3), "reflect"),
     "column": (np.array([[1], [2], [3]]), (2, 1, 0, 0), "zero"),
+    "column among columns": (np.arange(30).reshape(-1, 1), (2, 2, 2, 2), "edge"),
     "row among rows": (np.array([[1, 2, 3, 2, 1]]), (1, 1, 1, 1), "reflect"),
 }
 
