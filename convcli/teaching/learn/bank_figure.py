@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.heatmap import kernel_part, symmetric_limit
+from convcli.plotting.heatmap import HeatmapGroup, arrangement, kernel_part, symmetric_limit
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose
 from convcli.plotting.save import NotebookFigure
@@ -18,6 +18,7 @@ import numpy as np
 from convcli.errors import count_text
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
+from convcli.teaching.learn.estimate import Floats
 from convcli.teaching.learn.figure import (
     MAX_CHANNELS,
     channels_fact,
@@ -70,7 +71,8 @@ def draw_bank(
         ]
         first = filters[0]
         count = count_text(len(filters), "filter")
-        facts = [f"{count} {size_text(first.weights.shape[-2:])}", *channels_fact(first)]
+        over = f" over {len(first.channels)} channels" if first.weights.ndim > 2 else ""
+        facts = [f"{count} {size_text(first.weights.shape[-2:])}{over}", *channels_fact(first)]
         facts += model_facts(images_of(first, *first.source).model)
 
         def rows_of(scale: float) -> Rows:
@@ -106,10 +108,20 @@ def _filter_row(
     found = found.removeprefix("this is ").partition(" (also")[0]
     bias = f"bias {format_short(learned.bias, 4)}" * learned.has_bias
     captions = [", ".join(filter(None, [found, bias])), ""]
+    # The rows fill a slide's height, and its width has room for channels side by side.
+    down, across = arrangement(min(len(learned.channels), MAX_CHANNELS)) if is_slide else (1, 1)
+
+    def group(weights: Floats) -> HeatmapGroup:
+        whole = heatmap_group(learned, weights, limit, MAX_CHANNELS, alike=alike)
+        if not is_slide:
+            return whole
+        numbered = (each._replace(title=each.title.removeprefix("channel ")) for each in whole.maps)
+        return whole._replace(maps=tuple(numbered))
+
     parts = [
         kernel_part(
-            heatmap_group(learned, weights, limit, MAX_CHANNELS, alike=alike),
-            side * _KERNEL,
+            group(weights),
+            side * _KERNEL * max(down, across) / down,
             title=heading,
             caption=caption,
             has_bar=False,
