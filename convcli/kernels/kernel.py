@@ -406,7 +406,8 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
     """Return a read-only int64 or float64 copy."""
     array = as_numbers(given, "a kernel", KernelError)
     if array.dtype.kind not in "biuf":
-        raise KernelError(f"a kernel's weights must be integers or reals, not {array.dtype.name}")
+        kind = "str" if array.dtype.kind == "U" else array.dtype.name
+        raise KernelError(f"a kernel's weights must be integers or reals, not {kind}")
     if not 1 <= array.ndim <= 4:
         raise KernelError(f"a kernel must have 1 to 4 dimensions, not {array.ndim}")
     array = np.atleast_2d(array)

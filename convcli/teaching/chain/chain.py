@@ -179,11 +179,11 @@ class Chain:
             UsageError: a layer does not fit its input.
 
         >>> print(Chain(["conv -k gaussian:5", "maxpool 2"]).summary((512, 512, 3)))
-           layer             output  channels  parameters  field  jump  mult-adds
+           layer             output  channels  parameters  field  jump   mult-adds
            input            512x512         3
-        1  conv gaussian:5  512x512         3          25    5x5     1   19660800
-        2  maxpool 2x2      256x256         3           0    6x6     2          0
-           total                                       25                19660800
+        1  conv gaussian:5  512x512         3          25    5x5     1  19,660,800
+        2  maxpool 2x2      256x256         3           0    6x6     2           0
+           total                                       25               19,660,800
         >>> print(Chain(["conv -k gaussian:5", "maxpool 2"]).summary())
            layer            channels  parameters  field  jump
            input                   1

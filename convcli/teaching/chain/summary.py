@@ -165,14 +165,14 @@ class ChainSummary:
                 layer.number,
                 short_name(layer.label),
                 _size(layer.output_shape),
-                layer.channels,
-                layer.parameters,
+                f"{layer.channels:,}",
+                f"{layer.parameters:,}",
                 _size(layer.receptive_field, "all"),
                 jump_text(layer.jump),
                 _count(layer.multiply_adds),
             )
             rows.append(tuple(map(str, cells)))
-        total = str(self.parameters), "", "", _count(self.multiply_adds)
+        total = f"{self.parameters:,}", "", "", _count(self.multiply_adds)
         rows.append(("", "total", "", "", *total))
         if self.input_shape is None:  # without the columns of outputs and multiply-adds
             rows = [(*row[:2], *row[3:-1]) for row in rows]
@@ -239,4 +239,4 @@ def _size(pair: Pair | None, unknown: str = "") -> str:
 
 
 def _count(number: int | None) -> str:
-    return "" if number is None else str(number)
+    return "" if number is None else f"{number:,}"

@@ -140,12 +140,12 @@ def test_a_global_pool_of_a_color_image_is_one_pixel(chain, photo, load):
 SUMMARY = """\
    layer          output  channels  parameters    field  jump  mult-adds
    input         448x224         3
-1  conv bank.npy  446x222         4         112      3x3     1   10693296
+1  conv bank.npy  446x222         4         112      3x3     1   10,693,296
 2  relu          446x222         4           0      3x3     1          0
 3  maxpool 2x2   223x111         4           0      4x4     2          0
-4  conv sobel-x  223x111         4           9      8x8     2     891108
+4  conv sobel-x  223x111         4           9      8x8     2    891,108
 5  globalpool …      1x1         4           0  452x228     2          0
-   total                                   121              11584404
+   total                                   121            11,584,404
 """
 
 
