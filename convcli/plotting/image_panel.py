@@ -268,7 +268,7 @@ class Bar(NamedTuple):
             ),
             _MAX_DIGITS,
         )
-        labels = [format_short(tick, max(10, digits + 1)) for tick in between]
+        labels = [bar_number(tick, digits=max(10, digits + 1)) for tick in between]
         labels = [format_short(low, digits), *labels, format_short(high, digits)]
         return cls(
             ScalarMappable(Normalize(low, high), colormap), [low, *between, high], labels, unit

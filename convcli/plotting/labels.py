@@ -81,9 +81,15 @@ def format_short(number: float, digits: int = 5) -> str:
     return _shorten_exponent(f"{number:.{digits}g}")
 
 
-def bar_number(value: float, _position: float | None = None) -> str:
-    """Label a tick of a color bar; ten digits hide the rounding errors of round numbers."""
-    return format_short(value, digits=10)
+def bar_number(value: float, _position: float | None = None, *, digits: int = 10) -> str:
+    """Label a tick of a color bar; ten digits hide the rounding errors of round numbers.
+
+    >>> bar_number(0.30000000000000004), bar_number(25000), bar_number(1.5e9)
+    ('0.3', '25000', '1.5e9')
+    """
+    short = f"{value:.4g}"
+    is_large = abs(value) >= _MAX_INTEGER and float(short) == value
+    return _shorten_exponent(short) if is_large else format_short(value, digits)
 
 
 def percent(share: float) -> str:

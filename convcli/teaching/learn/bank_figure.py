@@ -27,6 +27,7 @@ from convcli.teaching.learn.figure import (
     image_part_of,
     model_facts,
     most_decimals,
+    result_on_scale,
 )
 from convcli.teaching.learn.images import images_of
 from convcli.teaching.learn.result import LearnResult
@@ -130,11 +131,12 @@ def _filter_row(
         for (heading, _), weights, caption in zip(kernels, alike, captions, strict=False)
     ]
     before, after = ("BEFORE", f"AFTER: {name}") if is_first else ("", name)
+    made, ends = result_on_scale(images)
     row = [
         image_part_of(before, images.before, images.before_max, side),
-        image_part_of(after, images.after, images.after_max, side),
+        image_part_of(after, images.after, images.after_max, side, ends=ends),
         *parts,
-        image_part_of("result" * is_first, images.made, images.after_max, side),
+        image_part_of("result" * is_first, made, images.after_max, side, ends=ends),
         error_part(images.error, side),
     ]
     return [partial(_shortened, part, is_first=is_first) for part in row[1:]] if is_slide else row

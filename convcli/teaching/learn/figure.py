@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.axes import WIDE
+from convcli.plotting.axes import WIDE, finite_extremes
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import cell_texts, format_short, option_facts, percent
@@ -39,6 +39,7 @@ _MARGIN = 2.2  # of a page's width that four images do not take
 _NARROW = 10.0  # width of a page with few and small parts
 _EDGE = 0.6  # of a page's width that kernels on the way do not take
 _LEAST = ["least squares"]  # in the legend
+_ROUNDING = 1e-3  # of AFTER's greatest value that a result may lie below 0 and be drawn as 0
 _NEAR = 1e-3  # the loss of least squares is drawn if it is above this share of the least loss
 _DECIMALS, _EPOCH_DECIMALS = 3, 2  # of weights at most, at the end and on the way
 
@@ -148,30 +149,66 @@ def model_facts(model: Model) -> list[str]:
 def _image_rows(images: PairImages) -> list[list[PartOf]]:
     """Return BEFORE, AFTER, the kernel's result and the error; a strip has a row of its own."""
     side = (theme().width - _MARGIN) / 4
+    made, ends = result_on_scale(images)
     parts = [
         image_part_of("BEFORE", images.before, images.before_max, side),
-        image_part_of("AFTER", images.after, images.after_max, side),
-        image_part_of("learned result", images.made, images.after_max, side),
+        image_part_of("AFTER", images.after, images.after_max, side, ends=ends),
+        image_part_of("learned result", made, images.after_max, side, ends=ends),
         error_part(images.error, side),
     ]
     rows, columns = images.before.shape[:2]
     return [[part] for part in parts] if columns >= WIDE * rows else [parts]
 
 
+def result_on_scale(images: PairImages) -> tuple[Floats, tuple[float, float] | None]:
+    """Return the result, and the ends of the colors that it shares with AFTER; None for pixels.
+
+    Values just below 0 become 0 where AFTER has none below 0: they are errors of the weights, and
+    would give the result the colors of a signed map.
+    """
+    made = images.made
+    if images.after_max is not None:
+        return made, None
+    low, high = finite_extremes(images.after)
+    if low >= 0:
+        made = np.where((made < 0) & (made > -_ROUNDING * high), 0.0, made)
+    shown = (_shown_channels(pixels) for pixels in (images.after, made))
+    return made, common_range([ImagePanel(pixels, None) for pixels in shown])
+
+
+def _shown_channels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the first channel of an image that is neither gray nor of three colors."""
+    return pixels if pixels.shape[2:] in ((), (1,), (3,)) else pixels[..., 0]
+
+
 def image_part_of(
-    title: str, pixels: NDArray[np.generic], max_value: int | None, side: float
+    title: str,
+    pixels: NDArray[np.generic],
+    max_value: int | None,
+    side: float,
+    *,
+    ends: tuple[float, float] | None = None,
 ) -> PartOf:
-    """Return an image of a pair; ``side`` is its longer side in inches."""
+    """Return an image of a pair.
+
+    Args:
+        title: its name.
+        pixels: (H, W) or (H, W, C).
+        max_value: the pixel value that is white; None for plain numbers.
+        side: its longer side in inches.
+        ends: the values at the ends of its colors; None for its own.
+    """
     rows, columns, channels = pixels.shape[0], pixels.shape[1], pixels.shape[2:]
     caption = size_text((rows, columns))
     if channels not in ((), (1,), (3,)):
-        pixels, caption = pixels[..., 0], f"{caption}, channel 1 of {channels[0]}"
+        caption += f", channel 1 of {channels[0]}"
+    pixels = _shown_channels(pixels)
     if max_value is not None and pixels.dtype.kind == "f":
         stored = np.empty(pixels.shape, np.uint8 if max_value == 255 else np.uint16)
         saturate(pixels, stored)
         pixels = stored
     panel = ImagePanel(pixels, max_value)
-    ends = common_range([panel])
+    ends = ends or common_range([panel])
     bar = value_bar(panel, ends) if max_value is None else None  # photographs need none
     return image_part(panel, side, title=title, caption=caption, ends=ends, bar=bar)
 

@@ -250,6 +250,19 @@ def test_every_theme_keeps_its_page_and_its_text(theme, shape, fits_page):
     assert {"BEFORE", "AFTER", "learned result", "error", "learned", "blur"} <= set(found)
 
 
+@pytest.mark.parametrize(("lift", "is_signed"), [(0.0, False), (-2.0, True)])
+def test_the_result_and_after_have_one_scale(lift, is_signed):
+    before = np.round(RNG.uniform(0, 9, (12, 12)))
+    after = cross_correlate(before, "blur", padding="valid") + lift
+    learned = learn_kernel(before, after, descent=True, epochs=60)
+    images = images_of(learned, Example(before, after, None, None), Model())
+    images = images._replace(made=images.made - images.made.min() - 1e-5 + after.min())
+    shown = maps(draw_learned(learned, None, images))
+    limits = [shown[name].images[0].get_clim() for name in ("AFTER", "learned result")]
+    assert limits[0] == limits[1]
+    assert (limits[0][0] < 0) == is_signed
+
+
 def test_a_slide_keeps_images_kernels_and_losses_beside_each_other():
     before = read_image("@camera")  # where the errors are large at a few pixels
     after = cross_correlate(before, "blur", dtype=np.uint8)
