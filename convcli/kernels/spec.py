@@ -70,6 +70,13 @@ class KernelSet(NamedTuple):
     note: str = ""
     transposed: str = ""
 
+    @property
+    def results_text(self) -> str:
+        """What each kernel is for: a result, a share of one, or an input map."""
+        if self.transposed:
+            return "one for each input map"
+        return f"combined by {self.combine}" if self.combine else "one result each"
+
     def _repr_html_(self) -> str:
         """Return the kernels for a notebook, side by side; of many, the first."""
         from convcli.html import html_beside, html_block, html_line

@@ -252,7 +252,9 @@ def test_transposed_layers_are_named_with_the_command_that_applies_them(
     ]
     data = json.loads(convcli("kernels", "list", "net.h5", "--json").out)
     assert [each["transposed"] for each in data["convolutions"]] == [False, True]
-    assert "transposed, stride 2" in convcli("kernels", "show", "net.h5:up").out.decode()
+    text = convcli("kernels", "show", "net.h5:up").out.decode()
+    assert text.startswith("net.h5:up: 3 kernels, one for each input map\n")
+    assert "transposed, stride 2" in text
     for spec in ("net.h5:up", "net.h5:2"):
         ran = apply("-k", spec, "photo.png", "-o", "out.png")
         ran.fails(2, f"chain IMAGE convtranspose -k {spec} --stride 2 --padding 1,1,1,2 applies")

@@ -144,13 +144,13 @@ def _title(kernels: KernelSet) -> str:
     members = kernels.kernels
     first = members[0]
     channels = math.prod(first.matrix.shape[:-2])
-    over = f", sum over {channels} channels" if channels > 1 else ""
+    planes = f"to {channels} maps" if kernels.transposed else f"sum over {channels} channels"
+    over = f", {planes}" * (channels > 1)
     if len(members) == 1:
         return f"{kernel_title(first)}{over}"
-    combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
     size = size_text(first.shape)
     name = f"{short_name(kernels.label)}: {len(members)} kernels {size}"
-    return f"{name}{over}{scale_text(first)}, {combined}"
+    return f"{name}{over}{scale_text(first)}, {kernels.results_text}"
 
 
 def _sheet_rows(members: Sequence[Kernel]) -> tuple[list[list[PartOf]], str]:

@@ -87,8 +87,7 @@ def set_text(
     if kernels.note:
         parts.append("\n".join(wrapped(kernels.note.split())))
     if len(kernels.kernels) > 1:
-        combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
-        parts.insert(0, f"{kernels.label}: {len(kernels.kernels)} kernels, {combined}")
+        parts.insert(0, f"{kernels.label}: {len(kernels.kernels)} kernels, {kernels.results_text}")
     if computed is not None:
         parts.append(_parameters_text(computed))
     return "\n\n".join(parts)
@@ -108,9 +107,10 @@ def _table_text(kernels: KernelSet, digits: int | None) -> str:
         for number, (each, norm) in enumerate(zip(weights, norms, strict=True), 1)
     ]
     channels = math.prod(first.matrix.shape[:-2])
-    over = f" over {count_text(channels, 'channel')}" if first.matrix.ndim > 2 else ""
-    combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
-    heading = f"{kernels.label}: {len(weights)} kernels {size_text(first.shape)}{over}, {combined}"
+    planes = f"to {count_text(channels, 'map')}" if kernels.transposed else ""
+    planes = planes or f"over {count_text(channels, 'channel')}"
+    size = f"{size_text(first.shape)} {planes}" if first.matrix.ndim > 2 else size_text(first.shape)
+    heading = f"{kernels.label}: {len(weights)} kernels {size}, {kernels.results_text}"
     notes = ["norm: the root of the sum of the squared weights; --json and --plot show all weights"]
     least = _DEAD * float(np.median(norms))
     if dead := [str(number) for number, norm in enumerate(norms, 1) if norm < least]:

@@ -350,3 +350,10 @@ def test_kernels_of_the_catalogue_are_drawn_without_a_warning(name):
 @pytest.mark.parametrize("name", ["divisor and bias", "pair", "gabor", "63x1", "channels"])
 def test_the_sheet_is_laid_out_as_it_was(name, laid_out):
     laid_out(drawn(name), f"kernel-sheet-{name.replace(' ', '-')}")
+
+
+def test_kernels_of_a_transposed_layer_are_named_by_what_they_read_and_make():
+    kernels = tuple(Kernel(each) for each in np.arange(24.0).reshape(2, 3, 2, 2))
+    shown = KernelSet("net.onnx:up", kernels, transposed="convtranspose -k net.onnx:up")
+    title = " ".join(draw_kernel_sheet(shown).texts[0].get_text().split())
+    assert title == "net.onnx:up: 2 kernels 2x2, to 3 maps, one for each input map"
