@@ -27,7 +27,7 @@ from convcli.plotting.heatmap import (
     kernel_title,
     scale_text,
 )
-from convcli.plotting.labels import bar_number, format_short
+from convcli.plotting.labels import bar_number, format_short, text_width
 from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import (
@@ -352,6 +352,8 @@ def _gain_part(response: NDArray[np.float64]) -> PartOf:
             frequencies = steps / (2 * center)
             axes.plot(frequencies, gains, style, color=color, label=name, linewidth=width)
         axes.set_xlim(0, 0.5)
+        if axes.bbox.width / axes.figure.dpi < 3 * text_width("0.25 ", theme().text):
+            axes.set_xticks([0, 0.5])
         axes.set_ylim(-0.04 * highest, highest)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
