@@ -309,6 +309,24 @@ def test_images_that_apply_refuses_have_no_result(library, folder, options, imag
     assert not target.exists()
 
 
+@pytest.mark.parametrize("mode", ["P", "RGBA", "LA", "1"])
+def test_images_with_a_palette_or_alpha_have_no_result(library, mode, folder, tmp_path):
+    """Indices of a palette and alpha would be filtered as if they were colors."""
+    if library in PROGRAMS:
+        return
+    source, target = tmp_path / "image.png", tmp_path / "none.png"
+    Image.open(folder / "color.png").convert(mode).save(source)
+    program = convcli("code", "-k", "outline", "--border", "edge", "--for", library)
+    if library == "opencv" and mode in ("P", "1"):  # it reads their colors
+        run(program, source, target)
+        convcli("apply", "-k", "outline", str(source), "-o", str(tmp_path / "ours.png"))
+        assert np.array_equal(read(target), np.asarray(Image.open(tmp_path / "ours.png")))
+        return
+    with pytest.raises(SystemExit, match=f"image.png .*{'alpha' if library == 'opencv' else mode}"):
+        run(program, source, target)
+    assert not target.exists()
+
+
 LARGE = "; ".join([" ".join(str(n % 7 - 3) for n in range(11))] * 11)
 
 
