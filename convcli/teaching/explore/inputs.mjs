@@ -15,9 +15,11 @@ export const UNNAMED_INPUT = ["INPUT"];
 export function inputOfLists(lists) {
   const isGray = !Array.isArray(lists?.[0]?.[0]);
   const shape = [lists?.length, lists?.[0]?.length, isGray ? 1 : lists[0][0].length];
-  const values = Float64Array.from(lists?.flat?.(2) ?? []);
+  const numbers = lists?.flat?.(2) ?? [];
+  const values = Float64Array.from(numbers);
   const isRegular =
     shape.every((side) => side > 0) &&
+    numbers.every((number) => typeof number === "number") &&
     values.length === shape[0] * shape[1] * shape[2] &&
     lists.every(
       (row) => row.length === shape[1] && (isGray || row.every((cell) => cell.length === shape[2])),

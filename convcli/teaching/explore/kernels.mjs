@@ -100,7 +100,7 @@ export function kernelsOfLists(lists) {
   for (let part = lists; Array.isArray(part); part = part[0]) {
     shape.push(part.length);
   }
-  const numbers = lists.flat(3);
+  const numbers = shape.length > 0 ? lists.flat(3) : [];
   const count = shape.reduce((product, side) => product * side, 1);
   const isRegular = (part, axis) =>
     axis === shape.length

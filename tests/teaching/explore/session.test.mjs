@@ -89,3 +89,13 @@ test("a change that is refused changes nothing", async () => {
   assert.equal(session.settings.kernel, "1");
   assert.equal(session.settings.padding, "same");
 });
+
+test("what is no nested lists of numbers is refused in words", async () => {
+  const { session } = slowSession();
+  for (const kernel of [null, 3, [], [[null]]]) {
+    await assert.rejects(session.change({ kernel }), /a kernel is nested lists of numbers/);
+  }
+  for (const input of [null, [[1, null]], [[1, "2"]], [[[1], [undefined]]]]) {
+    assert.throws(() => inputOfLists(input), /an input is nested lists of numbers/);
+  }
+});
