@@ -8,7 +8,16 @@ import numpy as np
 from convcli.choices import Pooling
 from convcli.core.dtypes import DOUBLE, float_type
 from convcli.core.pooling import pool_geometry, pool_windows
-from convcli.geometry import Geometry, Padding, Pads, Pair, conv_geometry, pair_text, size_text
+from convcli.geometry import (
+    Geometry,
+    Padding,
+    Pads,
+    Pair,
+    conv_geometry,
+    pads_text,
+    pair_text,
+    size_text,
+)
 from convcli.layers.base import LayerPlan, Maps, Shape, pointwise
 
 _MAX_SQUARED = 1e100  # squares of larger values may overflow
@@ -36,11 +45,20 @@ class Pool:
 
     @property
     def label(self) -> str:
-        """The name, the window's width x height, its dilation, and the stride if it differs."""
+        """The name, the window's width x height, and what is not the default."""
         stride = self.stride or self.window
-        step = "" if stride == self.window else f" stride {pair_text(stride)}"
         apart = "" if self.dilation == (1, 1) else f" dilation {pair_text(self.dilation)}"
-        return f"{self.name} {size_text(self.window)}{apart}{step}"
+        step = "" if stride == self.window else f" stride {pair_text(stride)}"
+        if isinstance(self.padding, str):
+            pads = "" if self.padding == "valid" else self.padding
+        else:
+            sides = np.asarray(self.padding).ravel().tolist()
+            pads = pads_text(sides) if any(sides) else ""
+        padded = f" padding {pads}" if pads else ""
+        if pads and self.kind == "avg" and not self.count_padding:
+            padded += " no-count-padding"
+        ceiled = " ceil" if self.ceil else ""
+        return f"{self.name} {size_text(self.window)}{apart}{step}{padded}{ceiled}"
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Count the windows of each map."""

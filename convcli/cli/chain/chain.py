@@ -135,6 +135,10 @@ class LayerCommand(Command):
         chain = ctx.command_path.removesuffix(ctx.info_name or "")
         formatter.write_usage(f"{chain}{NETWORK.arguments[0].value.metavar}", "[OPTIONS]")
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage after the name."""
+        return [*super().collect_usage_pieces(ctx)[:1], *self.syntax.metavars]
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """List the options; for completion, also those of the chain."""
         params = super().get_params(ctx)
@@ -189,8 +193,7 @@ class ChainGroup(Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the layers with their arguments, one per line."""
         rows = [
-            (" ".join((layer.name, *(a.value.metavar for a in layer.arguments))), layer.summary)
-            for layer in LAYERS.values()
+            (" ".join((layer.name, *layer.metavars)), layer.summary) for layer in LAYERS.values()
         ]
         rows.append((NETWORK.arguments[0].value.metavar, NETWORK.summary))
         with formatter.section("Layers"):
@@ -211,6 +214,7 @@ class _WordOrder:
         self._typed: list[list[str]] = []  # the words of each layer in their own order
         self._options = self._chain_options = _options_by_flag(chain, ctx)
         self._given: set[str] = set()
+        self._syntax: LayerSyntax | None = None  # of the last layer
 
     @property
     def layer_texts(self) -> list[str]:
@@ -221,11 +225,14 @@ class _WordOrder:
         """Yield the words in click's order."""
         completing = self._ctx.resilient_parsing
         while self._left:
-            word = self._left.pop(0)
+            typed = self._left.pop(0)
+            word = self._syntax.with_flag(typed) if self._syntax else typed
             if word == "--" and self._left and not self._source:
                 self._source = [word, self._left.pop(0)]
             elif len(word) > 1 and word.startswith("-"):
                 self._take_option(word)
+                if word != typed:
+                    self._typed[-1][-1] = typed
             elif not self._source:
                 self._source = [word]
             elif self._takes_argument():
@@ -236,6 +243,7 @@ class _WordOrder:
                 name = syntax.name if syntax else word
                 self._layers.append((name, [], [word] if is_network else []))
                 self._typed.append([word])
+                self._syntax = syntax
                 command = self._chain.commands.get(name)
                 self._options = _options_by_flag(command, self._ctx) if command else {}
             else:
@@ -284,11 +292,23 @@ class _WordOrder:
         """Refuse an unknown option, and an option of the chain that is given twice."""
         if param is None:
             raise click.UsageError(f"No such option {flag!r}{self._hint()}", self._ctx)
-        if of_layer or param.is_flag or not param.name:
+        if of_layer:
+            self._check_bare(flag)
+            return
+        if param.is_flag or not param.name:
             return
         if param.name in self._given:
             raise click.UsageError(f"{'/'.join(param.opts)} is given twice", self._ctx)
         self._given.add(param.name)
+
+    def _check_bare(self, flag: str) -> None:
+        """Refuse a second value of a layer's option whose flag can be left out."""
+        option = self._syntax.bare_option if self._syntax else None
+        name, words, _ = self._layers[-1]
+        if option and flag == option.flag and any(word.startswith(flag) for word in words):
+            raise click.UsageError(
+                f"layer {len(self._layers)} ({name}): {option.given_twice}", self._ctx
+            )
 
     def _hint(self) -> str:
         """Say what is probably wrong with an unknown option."""

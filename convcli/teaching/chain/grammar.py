@@ -73,6 +73,7 @@ class OptionSyntax(NamedTuple):
         off: the flag that turns a switch off.
         required: whether the option must be given.
         multiple: whether the option can be repeated.
+        bare: whether its value, a number, may stand without the flag: an optional argument.
     """
 
     flag: str
@@ -85,11 +86,18 @@ class OptionSyntax(NamedTuple):
     off: str = ""
     required: bool = False
     multiple: bool = False
+    bare: bool = False
 
     @property
     def name(self) -> str:
         """The parameter of the layer's ``build`` that gets the value."""
         return self.flag[2:].replace("-", "_")
+
+    @property
+    def given_twice(self) -> str:
+        """What is wrong with a second value of an option that is ``bare``."""
+        metavar = self.value.metavar if self.value else ""
+        return f"{metavar} is given twice; give it once, with {self.flag} or without"
 
 
 class LayerSyntax(NamedTuple):
@@ -114,6 +122,24 @@ class LayerSyntax(NamedTuple):
     options: tuple[OptionSyntax, ...] = ()
     details: str = ""
 
+    @property
+    def bare_option(self) -> OptionSyntax | None:
+        """The option whose number may stand without the flag, if the layer has one."""
+        return next((option for option in self.options if option.bare), None)
+
+    @property
+    def metavars(self) -> list[str]:
+        """The arguments as the help shows them, such as ``SIZE``, or ``[SLOPE]`` if optional."""
+        optional = [
+            f"[{option.value.metavar}]" for option in self.options if option.bare and option.value
+        ]
+        return [*(argument.value.metavar for argument in self.arguments), *optional]
+
+    def with_flag(self, word: str) -> str:
+        """Put the flag before a number that stands without it; return other words as they are."""
+        option = self.bare_option
+        return f"{option.flag}={word}" if option and _is_number(word) else word
+
 
 def find_layer(name: str) -> LayerSyntax:
     """Return the kind of layer with this name, or that of networks for a model's file.
@@ -127,7 +153,8 @@ def find_layer(name: str) -> LayerSyntax:
         return NETWORK
     if name[:1].isdecimal():
         raise UsageError(
-            f"{name} is no layer: numbers follow an option, such as leaky-relu --slope 0.1"
+            f"{name} is no layer: a number follows an option, or a layer that takes one, such as "
+            "maxpool 2 --stride 1"
         )
     close = get_close_matches(name, LAYERS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the layers are {', '.join(LAYERS)}"
@@ -340,7 +367,7 @@ def _take_values(syntax: LayerSyntax, words: deque[str]) -> dict[str, Any]:
     arguments = deque(syntax.arguments)
     values: dict[str, Any] = {}
     while words:
-        word = words[0]
+        word = words[0] = syntax.with_flag(words[0])
         if len(word) > 1 and word.startswith("-"):
             words.popleft()
             _take_option(options, word, words, values)
@@ -374,6 +401,8 @@ def _take_option(
             raise UsageError(f"Option {flag!r} takes no value")
         values[option.name] = flag != option.off
         return
+    if option.bare and option.name in values:
+        raise UsageError(option.given_twice)
     if not (equals or text):
         if not words:
             raise UsageError(f"Option {flag!r} requires an argument")
@@ -399,6 +428,14 @@ def _words(words: Sequence[str], synonyms: Iterable[str] = ()) -> ValueSyntax:
         return text
 
     return ValueSyntax("|".join(words), parse, known)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse_finite(text: str) -> float:
@@ -454,11 +491,7 @@ def _parse_bias(text: str) -> float | str:
     """Return a number, or the name of a file of numbers."""
     if not text.strip():
         raise UsageError("it is empty: give a number, or a file of numbers")
-    try:
-        float(text)
-    except ValueError:
-        return text
-    return _parse_finite(text)
+    return _parse_finite(text) if _is_number(text) else text
 
 
 def _lazy(module: str, class_name: str, **fixed: Any) -> Callable[..., Layer]:
@@ -711,7 +744,11 @@ _CEIL = OptionSyntax(
     "--ceil", "Keep the last window even if part of it lies outside the map.", default=False
 )
 _SLOPE = OptionSyntax(
-    "--slope", "Factor of negative values.", ValueSyntax("S", _parse_finite), "0.01"
+    "--slope",
+    "Factor of negative values; the flag can be left out.",
+    ValueSyntax("SLOPE", _parse_finite),
+    "0.01",
+    bare=True,
 )
 _EPS = OptionSyntax(
     "--eps",
@@ -769,7 +806,7 @@ _TABLE = (
         "leaky-relu",
         "Multiply negative values by a small slope.",
         _lazy("activations", "LeakyRelu"),
-        ("conv -k outline leaky-relu", "conv -k outline leaky-relu --slope 0.2"),
+        ("conv -k outline leaky-relu", "conv -k outline leaky-relu 0.2"),
         options=(_SLOPE,),
     ),
     _activation("sigmoid", "Squash values to between 0 and 1: 1 / (1 + exp(-x))."),

@@ -123,7 +123,8 @@ function readAnchor(text) {
 }
 
 // Options by flag: {read, initial}, or {on} for a switch, whose value it is. What a flag sets has
-// its name, but for --no-count-padding.
+// its name, but for --no-count-padding. The number of an option with {bare}, its metavar, may stand
+// without the flag.
 const CONV_OPTIONS = {
   "--kernel": { read: String, initial: [], required: true },
   "--combine": { read: oneOf(COMBINATIONS), initial: null },
@@ -175,7 +176,7 @@ const GRAMMAR = {
   convtranspose: { options: TRANSPOSE_OPTIONS, build: builtTranspose },
   relu: plain("relu"),
   "leaky-relu": {
-    options: { "--slope": { read: readNumber, initial: 0.01 } },
+    options: { "--slope": { read: readNumber, initial: 0.01, bare: "SLOPE" } },
     build: ({ slope }) => ({ name: "leaky-relu", label: `leaky-relu ${formatNumber(slope)}`, slope }),
   },
   sigmoid: plain("sigmoid"),
@@ -260,10 +261,19 @@ function takeValues({ argument, options = {} }, words) {
       values[flag.slice(2)] = initial;
     }
   }
+  const bareFlag = Object.keys(options).find((flag) => options[flag].bare);
+  const given = []; // the values of this option
   while (words.length > 0) {
+    if (bareFlag && isNumber(words[0])) {
+      words[0] = `${bareFlag}=${words[0]}`;
+    }
     const [word] = words;
     if (word.length > 1 && word.startsWith("-")) {
       takeOption(options, words, values);
+      if (bareFlag && word.split("=")[0] === bareFlag && given.push(word) > 1) {
+        const { bare } = options[bareFlag];
+        throw new UsageError(`${bare} is given twice; give it once, with ${bareFlag} or without`);
+      }
     } else if (argument && !(argument.name in values) && word !== "|") {
       values[argument.name] = readValue(argument.read, words.shift(), argument.metavar);
     } else {
@@ -315,15 +325,25 @@ function readValue(read, text, name) {
 }
 
 function poolLayer(kind, { "count-padding": countPadding, ...values }) {
-  const { window, dilation } = values;
+  const { window, dilation, padding, ceil } = values;
   const stride = values.stride ?? window;
   const name = `${kind}pool`;
+  const pads = typeof padding === "string" ? padding.replace("valid", "") : padsText(padding);
   const parts = [
     `${name} ${sizeText(window)}`,
     ...(`${dilation}` === "1,1" ? [] : [`dilation ${pairText(dilation)}`]),
     ...(`${stride}` === `${window}` ? [] : [`stride ${pairText(stride)}`]),
+    ...(pads ? [`padding ${pads}`] : []),
+    ...(pads && countPadding === false ? ["no-count-padding"] : []),
+    ...(ceil ? ["ceil"] : []),
   ];
   return { ...values, name, label: parts.join(" "), kind, stride, countPadding };
+}
+
+/** One number for pads that are all equal, otherwise all of them; nothing where all are 0. */
+function padsText(pads) {
+  const isOne = new Set(pads).size === 1;
+  return isOne && pads[0] === 0 ? "" : (isOne ? pads.slice(0, 1) : pads).join(",");
 }
 
 function builtUpsample({ factor, mode, "align-corners": alignCorners }) {

@@ -40,7 +40,7 @@ def test_a_line_of_many_layers(convcli, gray):
 
 def test_options_may_follow_arguments(plan):
     first = plan("gray.png", "maxpool", "3", "--stride", "1", "--padding", "1", "relu")
-    assert first == ["maxpool 3x3 stride 1", "relu"]
+    assert first == ["maxpool 3x3 stride 1 padding 1", "relu"]
     assert plan("gray.png", "maxpool", "--stride=1", "--padding=1", "3", "relu") == first
     assert plan("gray.png", "maxpool", "--stride", "1", "3", "--padding", "1", "relu") == first
 
@@ -116,6 +116,10 @@ def test_standard_input_is_one_thing(convcli, gray):
         (["gray.png", "conv", "-k", "blur", "--fill", "3"], "--border constant"),
         (["gray.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
         (["gray.png", "leaky-relu", "--slope", "inf"], "'inf' is not a finite number"),
+        (["gray.png", "leaky-relu", "nan"], "layer 1 (leaky-relu): Invalid value for '--slope'"),
+        (["gray.png", "relu", "leaky-relu", "1", "--slope", "2"],
+         "layer 2 (leaky-relu): SLOPE is given twice; give it once, with --slope or without"),
+        (["gray.png", "leaky-relu", "--slope", "1", "2"], "layer 1 (leaky-relu): SLOPE is given"),
         (["gray.png", "normalize", "--eps", "0"], "eps"),
         (["gray.png", "batchnorm", "--mean", "1"], "layer 1 (batchnorm): Missing option '--var'"),
         (["gray.png", "batchnorm", "--mean", "1", "--var", "no.npy"], "--var no.npy: "),
@@ -168,6 +172,20 @@ def test_the_chains_own_help_may_be_asked_for_anywhere(convcli, words):
 
 def test_every_activation_is_a_layer():
     assert set(ACTIVATIONS) <= set(LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("words", "labels"),
+    [
+        (["0.1"], ["leaky-relu 0.1"]),
+        (["-0.5", "--summary", "relu"], ["leaky-relu -0.5", "relu"]),
+        (["leaky-relu", "--slope=2", "leaky-relu", "3"],
+         ["leaky-relu 0.01", "leaky-relu 2", "leaky-relu 3"]),
+        (["--range", "raw", "0.1", "maxpool", "2"], ["leaky-relu 0.1", "maxpool 2x2"]),
+    ],
+)  # fmt: skip
+def test_a_number_after_leaky_relu_is_its_slope(plan, words, labels):
+    assert plan("gray.png", "leaky-relu", *words, CONVCLI_CHAIN_LEAKY_RELU_SLOPE="0.01") == labels
 
 
 def test_variables(plan, convcli, gray, load):

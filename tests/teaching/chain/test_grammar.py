@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from convcli.errors import KernelError, UsageError
+from convcli.layers.activations import LeakyRelu
 from convcli.layers.conv import Conv
 from convcli.layers.network import plan_network
 from convcli.layers.pooling import Pool
@@ -39,6 +40,45 @@ def test_values_become_the_layers_arguments():
     assert (pool.count_padding, pool.ceil) == (False, True)
 
 
+@pytest.mark.parametrize("slope", ["0.1", "-0.3", "1e-2", "2"])
+def test_a_number_without_its_flag_is_the_slope(slope):
+    expected = parse_layers(f"leaky-relu --slope={slope} leaky-relu maxpool 2")
+    assert parse_layers(f"leaky-relu {slope} leaky-relu maxpool 2") == expected
+    assert parse_layers(["leaky-relu", slope, "|", "leaky-relu", "maxpool", "2"]) == expected
+    assert expected[0] == LeakyRelu(float(slope))
+
+
+@pytest.mark.parametrize(
+    "text", ["leaky-relu 1 2", "leaky-relu 1 --slope 2", "leaky-relu --slope 1 2"]
+)
+def test_a_slope_is_given_once(text):
+    with pytest.raises(UsageError) as caught:
+        parse_layers(f"relu {text}")
+    said = "SLOPE is given twice; give it once, with --slope or without"
+    assert str(caught.value) == f"layer 2 (leaky-relu): {said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("avgpool 2 --padding 0,1,0,1", "avgpool 2x2 padding 0,1,0,1"),
+        (
+            "avgpool 3 --padding 1 --no-count-padding --ceil",
+            "avgpool 3x3 padding 1 no-count-padding ceil",
+        ),
+        ("avgpool 2 --padding 0,0 --no-count-padding", "avgpool 2x2"),
+        (
+            "maxpool 3 --stride 2 --padding 1,2 --dilation 2",
+            "maxpool 3x3 dilation 2 stride 2 padding 1,2",
+        ),
+        ("minpool 3 --padding same-upper", "minpool 3x3 padding same-upper"),
+        ("maxpool 3 --padding valid", "maxpool 3x3"),
+    ],
+)
+def test_the_label_of_a_pool_tells_what_is_not_the_default(text, label):
+    assert labels(text) == [label]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -54,6 +94,9 @@ def test_values_become_the_layers_arguments():
         ("conv -k blur --border round", "'--border': 'round' is not one of"),
         ("conv -k blur --threads 0", "'0' is not a whole number of at least 1"),
         ("conv -k blur --fill 3", "--border constant"),
+        ("leaky-relu inf", "Invalid value for '--slope': 'inf' is not a finite number"),
+        ("leaky-relu relu 0.1", "0.1 is no layer: a number follows an option, or a layer that"),
+        ("leaky-relu 0.1x", "No such layer '0.1x'|0.1x is no layer"),
         ("normalize --eps -1", "'-1' is not greater than 0"),
         ("conv -k blur --bias no.npy", r"layer 1 \(conv\): --bias no.npy"),
         ("conv -k blur --bias inf", "'inf' is not a finite number"),

@@ -90,7 +90,7 @@ def random_layer(choose, specs):
         return shlex.join(random_pool(choose))
     return choose.choice(
         [
-            *("relu", "leaky-relu", "leaky-relu --slope -0.3", "sigmoid", "tanh", "abs"),
+            *("relu", "leaky-relu", "leaky-relu -0.3", "sigmoid", "tanh", "abs"),
             *("normalize", "normalize --eps=0.5", "channelpool max", "channelpool avg"),
             *("globalpool max", "globalpool avg", "globalpool min", "channelpool min"),
             *("softmax", "flatten", "upsample 2", "upsample 3x1", "upsample 2,3 --mode bilinear"),
@@ -322,6 +322,10 @@ IMAGE = ImageData(np.arange(24.0).reshape(4, 6), 8)
         *("", "  ", "nonesuch", "relu relu", "relu 2", "maxpool", "maxpool 0", "maxpool 2 | relu"),
         *("maxpool 2,3,4", "maxpool 2 --stride", "maxpool 2 --stride=0", "maxpool 2 --ceil=yes"),
         *("maxpool 2 --padding 2", "maxpool 5", "minpool 3 --dilation 3", "maxpool 2 -k blur"),
+        *("leaky-relu 1 2", "leaky-relu 1 --slope 2", "leaky-relu --slope=1 2", "leaky-relu inf"),
+        *("leaky-relu relu", "avgpool 9 --padding 1,2 --no-count-padding"),
+        *("maxpool 9 --padding 0,1,0,1", "minpool 9 --dilation 2 --padding 1,1 --ceil"),
+        *("maxpool 9 --padding valid --stride 2",),
         *("globalpool mean", "leaky-relu --slope nan", "leaky-relu --slope x", "normalize --eps 0"),
         *("conv", "conv -k", "conv -k 'blur", "conv -k blur\\", "conv -k blur --border moon"),
         *("conv -k blur --fill 3", "conv -k sobel-x --normalize", "conv -k blur --combine max"),
