@@ -1216,7 +1216,7 @@ def learn_bank(
     >>> image = np.random.default_rng(0).integers(0, 256, (20, 30))
     >>> bank = np.array([[[[1, 2, 1]]], [[[0, 0, -3]]]])
     >>> learned = learn_bank(image, cross_correlate(image, bank), (1, 3))
-    >>> learned.weights.round(6).tolist()
+    >>> (learned.weights.round(6) + 0.0).tolist()
     [[[[1.0, 2.0, 1.0]]], [[[0.0, 0.0, -3.0]]]]
     """
     from convcli.images.given import as_images

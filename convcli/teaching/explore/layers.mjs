@@ -504,7 +504,11 @@ export function regionRead(layer, [rows, columns, channels], region) {
       };
     }
     case "globalpool":
-      return { ...region, rows: every(rows), columns: every(columns) };
+      return {
+        ...region,
+        rows: region.rows.length ? every(rows) : [],
+        columns: region.columns.length ? every(columns) : [],
+      };
     case "upsample":
     case "convtranspose":
       return regionEnlarged(layer, [rows, columns, channels], region);

@@ -59,7 +59,7 @@ def draw_bank(
     >>> image = np.arange(36).reshape(6, 6) ** 2 % 17
     >>> learned = learn_bank(image, np.stack([image, 2 * image], axis=-1), (1, 3))
     >>> figure = draw_bank(learned.filters, learned.names)
-    >>> [text.get_text() for text in figure.axes[2].texts]
+    >>> [text.get_text() for text in figure.axes[4].texts]
     ['0', '1', '0']
     """
     with style_context(options or FigureOptions()):

@@ -244,6 +244,19 @@ def test_maps_fields_and_refusals_are_those_of_chain(run_cases, seed, count, tmp
     assert sum(isinstance(want, str) for want in wanted) < count / 2
 
 
+def test_a_value_to_which_nothing_adds_depends_on_no_pixel(run_cases):
+    """Even if a pool over the whole map comes before the gaps of a transposed convolution."""
+    choose, image = random.Random(1), random_image(np.random.default_rng(1), random.Random(1))
+    texts = ["globalpool max", "convtranspose -k '1 2; 3 -4' --dilation 2"]
+    layers = read_page_layers(parse_page_layers(texts))
+    drawn = [expected(image, "outline", ConvOptions(), layers, choose) for _ in range(12)]
+    answers = run_cases(
+        [case_of(image, "outline", ConvOptions(), layers, place, "clip") for place, _ in drawn]
+    )
+    assert [got["text"] for got in answers] == [str(want[2]) for _, want in drawn]
+    assert {want[2].field == ((), ()) for _, want in drawn} == {True, False}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_a_pixel_feeds_is_all_that_changes_with_it(run_cases, seed, tmp_path, monkeypatch):
     """Chain on the image with another pixel; normalize, where all changes, is left out."""
