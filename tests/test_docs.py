@@ -5,6 +5,7 @@ commands print, and the figures they draw, in place of what stands there. Read t
 """
 
 import base64
+import doctest
 import os
 import re
 import shlex
@@ -126,6 +127,16 @@ def test_examples(document, folder, alike, monkeypatch):
     for figure in figures(document):
         if (folder / figure.name).exists():
             alike(folder / figure.name, figure)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [path for path in (README, *MANUAL) if ">>> " in path.read_text()],
+    ids=lambda path: path.stem,
+)
+def test_python_examples(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
+    assert doctest.testfile(str(document), module_relative=False).failed == 0
 
 
 def unpacked(page):
