@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from convcli.core.digits import reliable_decimals
 from convcli.core.dtypes import with_channels
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
@@ -355,9 +356,15 @@ def _corners(rows: Sequence[int], columns: Sequence[int]) -> Corners | None:
 
 
 def _fitting_digits(window: LayerWindow) -> int:
-    """Return the decimals that show the numbers of a layer: three digits, or all if fewer."""
+    """Return the decimals that show the numbers of a layer: three digits, or all if fewer.
+
+    They are reliable ones, to which the map that is drawn is rounded, too.
+    """
     arrays = [window.image.pixels, window.source[..., list(window.channels)], window.values]
     samples = [np.ravel(each)[:: max(1, each.size // _SAMPLES)] for each in arrays]
     if window.probed is not None:
         samples += [kernel.matrix for kernel in window.probed.group.kernels]
-    return min(max(map(fitting_decimals, samples)), _MOST_DECIMALS)
+    tracer, number = window.tracer, window.stage.number
+    reliable = reliable_decimals(tracer.maps[number].dtype, tracer.scales[number])
+    most = _MOST_DECIMALS if reliable is None else min(reliable, _MOST_DECIMALS)
+    return min(max(map(fitting_decimals, samples)), most)

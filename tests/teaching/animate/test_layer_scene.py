@@ -211,6 +211,14 @@ def test_a_softmax_marks_its_own_map_among_all():
     assert float(shown.split()[1]) == pytest.approx(share, rel=1e-2)
 
 
+def test_the_caption_has_no_more_digits_than_the_map_is_rounded_to():
+    """Sums of thousands in float32 leave two reliable decimals."""
+    texts = ["conv -k 10.5", "conv -k 0.001", "softmax"]
+    figure = scene_of(PHOTO[:2, :2], texts, [(0, 0)], 2).figure
+    [shown] = [text for text in texts_of(figure) if text.startswith("share ")]
+    assert shown.split()[1] == grids(figure)[-1][0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("bank", [False, True])
 def test_the_values_and_taps_of_a_transposed_convolution_give_the_result(bank, tmp_path):
