@@ -16,7 +16,6 @@ from convcli.atomic import is_stream
 from convcli.batch.options import InputOptions
 from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
-from convcli.kernels.matrix_text import unbracketed
 from convcli.samples import file_of, is_sample, local_name
 from convcli.signals import SignalSource, file_name, is_signal
 
@@ -109,6 +108,8 @@ def _rows(matrix: str) -> str:
 
     Semicolons end rows; in several lines, as copied from a file, they separate cells.
     """
+    from convcli.kernels.matrix_text import unbracketed  # it loads numpy
+
     text = unbracketed(matrix).strip()
     if "\n" in text:
         return re.sub(r"(?m);[ \t]*$", "", text)

@@ -36,7 +36,6 @@ from convcli.geometry import (
     parse_pair,
     size_text,
 )
-from convcli.kernels.models.spec import parse_model
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer
@@ -102,6 +101,8 @@ def parse_layer(text: str) -> StackLayer | str:
     """
     if re.match(r"\s*[a-zA-Z-]{2,}(\s|$)", text):
         return text
+    from convcli.kernels.models.spec import parse_model
+
     model = text.split()[0] if text.strip() else ""
     if parse_model(model) is not None:
         raise UsageError(f"chain INPUT {shown(model)} --summary shows the layers of a network")

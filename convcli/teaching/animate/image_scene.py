@@ -153,7 +153,7 @@ class ImageScene(SlidingScene):
                     panel,
                     image_side() if len(panels) == 1 else _OF_SEVERAL,
                     title=f"feature map {channel}".strip(),
-                    caption=caption if number else f"{caption}\n{NOT_COMPUTED}",
+                    caption=f"{caption}\n{NOT_COMPUTED}",
                     ends=ends,
                     bar=bar if number == len(panels) - 1 else None,
                 ),

@@ -266,7 +266,8 @@ def grids_part(
         cell: the side of a cell at scale 1 in sizes of the smallest text, if it is large enough
             for its number; None for the usual one.
         longest: the longer side of a grid in inches, unless its numbers need more.
-        most: a grid that would be longer than this for its numbers has none.
+        most: a grid that would be longer than this for its numbers has none; 0 for one that is
+            meant to have none.
         keeps_numbers: whether cells never become too small for their numbers.
     """
     arrays = [places.spread(grid_array(grid.values)) for grid in grids]
@@ -332,7 +333,7 @@ def grids_part(
             caption,
             left=left,
             below=below,
-            numbers_fit=is_numbered or not has_numbers,
+            numbers_fit=is_numbered or max(shape) > MAX_TICKED or not most,
         )
         return drawn if own_bar is None else _with_room(drawn, own_bar, each)
 
