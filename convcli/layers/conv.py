@@ -1,4 +1,4 @@
-"""The convolutional layer."""
+"""The convolutional layer, and the dense one, which is a convolution of maps of one value."""
 
 from __future__ import annotations
 
@@ -369,6 +369,12 @@ class Conv:
         if self.bias is None:
             return kernel.bias * self.bias_scale
         return 0 if combine or isinstance(self.bias, tuple) else self.bias
+
+
+class Dense(Conv):
+    """A convolution with one weight for each map: a bank (N, C, 1, 1) over maps of one value."""
+
+    name = "dense"
 
 
 def add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:

@@ -22,9 +22,8 @@ from convcli.layers.activations import Activation, LeakyRelu, Softmax
 from convcli.layers.add import Add
 from convcli.layers.base import Layer
 from convcli.layers.batchnorm import BatchNorm
-from convcli.layers.conv import Conv
+from convcli.layers.conv import Conv, Dense
 from convcli.layers.conv_transpose import ConvTranspose
-from convcli.layers.dense import Dense
 from convcli.layers.flatten import Flatten
 from convcli.layers.pooling import GlobalPool, Pool
 
