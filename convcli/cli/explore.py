@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from convcli.filtering import Filter
     from convcli.images.image import ImageData
     from convcli.kernels.spec import KernelSet
-    from convcli.teaching.chain.grammar import LayerText
+    from convcli.teaching.chain.parser import LayerText
     from convcli.teaching.explore.page import PageKernel
 
 SUFFIXES = (".html", ".htm")

@@ -124,8 +124,8 @@ def read_chain(
     Raises:
         ConvcliError: a layer or the image cannot be read, or a layer does not fit its input.
     """
-    from convcli.teaching.chain.grammar import build_chain, parse_layer_texts
     from convcli.teaching.chain.maps import as_network_takes, integrate, plan_chain
+    from convcli.teaching.chain.parser import build_chain, parse_layer_texts
 
     parsed = parse_layer_texts(args.texts)
     specs = [spec for layer in parsed for spec in layer.kernels]

@@ -253,7 +253,7 @@ def stack(shape: Pair, layers: Sequence[StackLayer | Layer], channels: int = 1) 
 
 def _stack_of_texts(shape: Pair, layers: Sequence[StackLayer | str]) -> list[StackStage]:
     """Return a stack some of whose layers are texts as on the command line of chain."""
-    from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
+    from convcli.teaching.chain.parser import build_layers, parse_layer_texts
     from convcli.teaching.chain.summary import for_any_channels
 
     texts = {number: text for number, text in enumerate(layers, 1) if isinstance(text, str)}

@@ -26,7 +26,7 @@ from convcli.images.reading import read_frames, read_image
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 from convcli.layers.network import plan_network
-from convcli.teaching.chain.grammar import parse_layers
+from convcli.teaching.chain.parser import parse_layers
 from convcli.teaching.kernels.model_text import list_model
 
 MAX_PIXELS = 10**6

@@ -7,7 +7,7 @@ import pytest
 
 from convcli.errors import UsageError
 from convcli.layers.network import plan_network, run_network
-from convcli.teaching.chain.grammar import parse_layers
+from convcli.teaching.chain.parser import parse_layers
 
 onnx = pytest.importorskip("onnx")
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from convcli import Chain, read_image
 from convcli.errors import ConvcliError, GeometryError, UsageError
 from convcli.layers.network import plan_network, run_network
-from convcli.teaching.chain.grammar import parse_layers
+from convcli.teaching.chain.parser import parse_layers
 
 onnx = pytest.importorskip("onnx")
 

@@ -49,17 +49,9 @@ from convcli.cli.types import (
 )
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.kernels.models.spec import parse_model
-from convcli.teaching.chain.grammar import (
-    LAYERS,
-    NETWORK,
-    SPEC,
-    BuiltLayer,
-    LayerSyntax,
-    OptionSyntax,
-    as_built,
-    find_layer,
-    layer_name,
-)
+from convcli.teaching.chain.builders import BuiltLayer, as_built
+from convcli.teaching.chain.grammar import LAYERS, NETWORK, SPEC, find_layer, layer_name
+from convcli.teaching.chain.syntax import LayerSyntax, OptionSyntax
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -19,13 +19,9 @@ from convcli.images.image import ImageData, depth_of
 from convcli.kernels.models.spec import ModelSpec
 from convcli.layers.base import Layer, Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
-from convcli.teaching.chain.grammar import (
-    BuiltLayer,
-    build_chain,
-    build_network,
-    parse_given_layers,
-)
+from convcli.teaching.chain.builders import BuiltLayer, build_network
 from convcli.teaching.chain.maps import as_network_takes, error_scale, plan_chain, squeeze_maps
+from convcli.teaching.chain.parser import build_chain, parse_given_layers
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_explanation import ChainExplanation

@@ -14,8 +14,8 @@ from convcli.kernels.spec import KernelSet, group_kernels, read_specs
 from convcli.layers.base import Layer
 from convcli.layers.conv import Conv
 from convcli.signals import SampleRange
-from convcli.teaching.chain.grammar import LayerText, build_layers, parse_given_layers
 from convcli.teaching.chain.maps import plan_chain
+from convcli.teaching.chain.parser import LayerText, build_layers, parse_given_layers
 
 FIRST = 2  # the number of the first of them: the page's convolution is layer 1
 # What layers.mjs computes; chain may have more layers.

@@ -19,8 +19,8 @@ from convcli.plotting.window_marks import WINDOW_COLOR
 from convcli.teaching.animate.layer_window import slide_layer
 from convcli.teaching.animate.scene import DPI, animate_window
 from convcli.teaching.animate.sliding import choose_positions
-from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
 from convcli.teaching.chain.maps import plan_chain
+from convcli.teaching.chain.parser import build_layers, parse_layer_texts
 
 RNG = np.random.default_rng(8)
 TOY = np.arange(36).reshape(6, 6) % 7

@@ -19,8 +19,8 @@ from convcli.plotting.window_marks import WINDOW_COLOR
 from convcli.signals import SampleAxis
 from convcli.teaching.chain.blocks import Scale, first_block
 from convcli.teaching.chain.figure import ChainPlot
-from convcli.teaching.chain.grammar import build_layers, split_chain
 from convcli.teaching.chain.maps import error_scale, plan_chain
+from convcli.teaching.chain.parser import build_layers, split_chain
 
 RNG = np.random.default_rng(3)
 

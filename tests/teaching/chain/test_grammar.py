@@ -11,7 +11,8 @@ from convcli.layers.activations import LeakyRelu
 from convcli.layers.conv import Conv
 from convcli.layers.network import plan_network
 from convcli.layers.pooling import Pool
-from convcli.teaching.chain.grammar import LAYERS, find_layer, parse_layers
+from convcli.teaching.chain.grammar import LAYERS, find_layer
+from convcli.teaching.chain.parser import parse_layers
 
 
 def labels(text):
@@ -131,5 +132,5 @@ def test_every_example_is_a_network(name, tmp_path, monkeypatch):
 
 
 def test_the_table_loads_no_numpy():
-    code = "import sys, convcli.teaching.chain.grammar; sys.exit('numpy' in sys.modules)"
+    code = "import sys, convcli.teaching.chain.parser; sys.exit('numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,8 +13,8 @@ from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData, depth_of
 from convcli.plotting.save import save_figure
 from convcli.signals import SampleRange
-from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
 from convcli.teaching.chain.maps import plan_chain
+from convcli.teaching.chain.parser import build_layers, parse_layer_texts
 from convcli.teaching.explain.chain_arithmetic import explain_chain, run_chain
 from convcli.teaching.explain.chain_computation import ConvStep
 from convcli.teaching.explain.chain_figure import draw_chain_explanation
