@@ -8,24 +8,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convcli.api import animate as animate
-    from convcli.api import convolve as convolve
-    from convcli.api import cross_correlate as cross_correlate
-    from convcli.api import explain as explain
-    from convcli.api import explain_gradient as explain_gradient
-    from convcli.api import explore as explore
-    from convcli.api import get_filter as get_filter
-    from convcli.api import get_kernel as get_kernel
-    from convcli.api import learn_bank as learn_bank
-    from convcli.api import learn_kernel as learn_kernel
-    from convcli.api import list_kernels as list_kernels
-    from convcli.api import output_size as output_size
-    from convcli.api import pad as pad
-    from convcli.api import plan as plan
-    from convcli.api import plot as plot
-    from convcli.api import pool as pool
-    from convcli.api import read_image as read_image
-    from convcli.api import receptive_field as receptive_field
+    from convcli.api.explain import explain as explain
+    from convcli.api.explain import explain_gradient as explain_gradient
+    from convcli.api.explore import explore as explore
+    from convcli.api.figures import animate as animate
+    from convcli.api.figures import plot as plot
+    from convcli.api.filters import convolve as convolve
+    from convcli.api.filters import cross_correlate as cross_correlate
+    from convcli.api.filters import pad as pad
+    from convcli.api.filters import plan as plan
+    from convcli.api.filters import pool as pool
+    from convcli.api.learn import learn_bank as learn_bank
+    from convcli.api.learn import learn_kernel as learn_kernel
+    from convcli.api.reading import get_filter as get_filter
+    from convcli.api.reading import get_kernel as get_kernel
+    from convcli.api.reading import list_kernels as list_kernels
+    from convcli.api.reading import read_image as read_image
+    from convcli.api.sizes import output_size as output_size
+    from convcli.api.sizes import receptive_field as receptive_field
     from convcli.core.plan_summary import PlanSummary as PlanSummary
     from convcli.errors import ConvcliError as ConvcliError
     from convcli.errors import GeometryError as GeometryError
@@ -50,9 +50,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "convcli.api": "animate convolve cross_correlate explain explain_gradient explore get_filter "
-    "get_kernel learn_bank learn_kernel list_kernels output_size pad plan plot pool read_image "
-    "receptive_field",
+    "convcli.api.explain": "explain explain_gradient",
+    "convcli.api.explore": "explore",
+    "convcli.api.figures": "animate plot",
+    "convcli.api.filters": "convolve cross_correlate pad plan pool",
+    "convcli.api.learn": "learn_bank learn_kernel",
+    "convcli.api.reading": "get_filter get_kernel list_kernels read_image",
+    "convcli.api.sizes": "output_size receptive_field",
     "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
     "convcli.geometry": "ReceptiveField",

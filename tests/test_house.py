@@ -32,7 +32,6 @@ FLOORS = [
     "plotting",
     "teaching",
     "batch",
-    "arguments",
     "api",
     "cli",
 ]

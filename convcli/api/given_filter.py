@@ -1,0 +1,139 @@
+"""An image and a filter as a caller gives them to a function that explains or draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.api.arguments import (
+    as_missing,
+    check_rows,
+    check_word,
+    fill_value,
+    in_arguments,
+    is_single,
+    optional_number,
+    row_options,
+)
+from convcli.core.combine import COMBINERS
+from convcli.core.dtypes import check_image
+from convcli.errors import UsageError
+from convcli.geometry import ConvOptions
+from convcli.images.given import as_image
+from convcli.images.image import depth_of
+
+if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that have a name
+    from convcli.filtering import Filter
+    from convcli.images.image import ImageData
+    from convcli.kernels.spec import KernelSet
+    from convcli.teaching.explore.array_page import PageSettings
+    from convcli.teaching.explore.page import PageSetup
+
+Array = NDArray[Any]
+
+
+class GivenFilter(NamedTuple):
+    """An image and a filter as a caller gives them.
+
+    Attributes:
+        image: a signal is one row.
+        kernels: with the caller's divisor and rule in place of their own.
+        filter: of these kernels.
+        is_signal: whether the image was given as (W,).
+    """
+
+    image: ImageData
+    kernels: KernelSet
+    filter: Filter
+    is_signal: bool
+
+    def place(self, at: Any) -> Any:
+        """Return a position in the feature map; in that of a signal, it may be one number."""
+        return (0, at) if self.is_signal and at is not None and is_single(at) else at
+
+
+def given_filter(
+    image: Any,
+    kernels: KernelSet,
+    conv: ConvOptions,
+    divisor: Any,
+    bias: Any,
+    combine: Any,
+    range_name: Any,
+    *,
+    rules: Sequence[str] = tuple(COMBINERS),
+    missing: tuple[Any, Any, Any] | None = None,
+) -> GivenFilter:
+    """Return an image with its filter; :func:`convcli.explain` explains the arguments.
+
+    ``rules`` are those by which maps may be combined. ``missing`` is mask, nan and min_valid; None
+    if all pixels are needed.
+
+    Raises:
+        ConvcliError: as :func:`convcli.explain`.
+    """
+    from convcli.filtering import Filter
+    from convcli.images.image import image_of
+
+    pixels, lost = (as_image(image), None) if missing is None else as_missing(image, *missing)
+    _check_filter_words(pixels, conv.operation, combine, range_name)
+    is_signal = pixels.ndim == 1
+    if is_signal:
+        check_rows(member.matrix for member in kernels.kernels)
+        pixels, conv = pixels[np.newaxis], row_options(conv)
+    check_image(pixels)
+    divisor, bias = optional_number(divisor, "divisor"), optional_number(bias, "bias")
+    members = kernels.kernels
+    if combine is not None and (len(members) < 2 or combine not in rules):
+        raise UsageError(f"combine needs two or more kernels and must be one of {', '.join(rules)}")
+    if divisor is not None:
+        members = tuple(member.with_divisor(divisor) for member in members)
+    kernels = kernels._replace(kernels=members, combine=combine or kernels.combine)
+    divided = "" if divisor is None else f"divisor {divisor:.10g}"
+    image_filter = Filter(
+        kernels.label,
+        members,
+        kernels.combine,
+        conv,
+        range=range_name,
+        bias=bias,
+        divided=divided,
+        missing=lost,
+    )
+    return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)
+
+
+def page_setup(image: Any, kernel: Any, settings: PageSettings, at: Any) -> PageSetup:
+    """Return what a page begins with; :func:`convcli.explore` explains the arguments.
+
+    Raises:
+        ConvcliError: as :func:`convcli.explore`.
+    """
+    from convcli.kernels.given import as_filters
+    from convcli.teaching.explore.array_page import array_setup
+
+    conv = ConvOptions(*settings[: len(ConvOptions._fields)])
+    conv = conv._replace(fill=fill_value(settings.fill, settings.border))
+    numbers = settings.divisor, settings.bias, settings.combine, settings.range
+    with in_arguments():
+        given = given_filter(image, as_filters(kernel), conv, *numbers)
+    spec = kernel if isinstance(kernel, str) else None
+    return array_setup(given.image, given.kernels, spec, given.filter, settings, given.place(at))
+
+
+def _check_filter_words(pixels: Array, operation: Any, combine: Any, range_name: Any) -> None:
+    """Check the words that are looked up later.
+
+    Raises:
+        UsageError: one is no text, or the range needs pixels and the image has plain numbers.
+    """
+    words = {"operation": operation, "range": range_name}
+    for name, word in (words | ({} if combine is None else {"combine": combine})).items():
+        check_word(word, name)
+    if range_name == "offset" and depth_of(pixels.dtype) is None:
+        raise UsageError(
+            "range 'offset' needs an image of uint8 or uint16; use 'clip', 'rescale' or 'raw'"
+        )
