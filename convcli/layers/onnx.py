@@ -149,7 +149,13 @@ class _Line:
         if after and last:
             raise UsageError(f"{last} is the last node that can be shown: {problem}") from error
         if not last:
-            raise UsageError(f"{problem}; no node before it can be shown") from error
+            problem += "; no node before it can be shown"
+            if any(node.operator == "Conv" for node in self._graph.nodes):
+                problem += (
+                    f", but weights can: 'convcli kernels list {self._path}' lists those of its "
+                    f"convolutions, and -k {self._path} takes the first"
+                )
+            raise UsageError(problem) from error
         raise UsageError(f"{problem}; {last} is the last node that can be shown") from error
 
     def _refuse_branches(self, readers: list[Node]) -> NoReturn:

@@ -57,7 +57,7 @@ def test_names_say_what_they_are():
     kernels = read_spec(NAME)
     assert (kernels.label, kernels.slug) == (NAME, "trained-imagenet-7x7")
     assert kernels.kernels[2].name == f"filter 3 of {NAME}"
-    for words in ("123, 117, 104", "stride 2", "0 to 255"):
+    for words in ("123, 117, 104", "stride 2", "0 to 255", "which the weights do not contain"):
         assert words in kernels.note
     assert "BSD 2-clause" in kernels.kernels[0].source
     turned = read_spec(f"{NAME}@90").kernels[0].matrix

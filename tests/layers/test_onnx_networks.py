@@ -318,6 +318,19 @@ def test_other_refusals(saved, branched, monkeypatch):
     assert "is damaged: two nodes make 'y'" in refusal("net.onnx")
 
 
+def test_weights_of_a_network_that_does_not_run_are_advised(saved):
+    """As networks of TensorFlow begin; some exporters write -1 for sides of any length."""
+    nodes = [("Transpose", ["x"], "t", {"perm": [0, 3, 1, 2]}), ("Conv", ["t", "w"], "y", CONV)]
+    model = network(nodes, {"w": numbers(3, 3, 3, 3)}, (-1, -1, -1, 3))
+    text = refusal(saved(model))
+    assert text.endswith(
+        "no node before it can be shown, but weights can: 'convcli kernels list net.onnx' lists "
+        "those of its convolutions, and -k net.onnx takes the first"
+    )
+    model.graph.input[0].type.tensor_type.shape.dim[3].dim_value = -(2**63)
+    assert refusal(saved(model)) == text
+
+
 def test_what_a_network_takes(saved):
     """Scale, mean and standard deviation in this order, and then the channels backwards."""
     weights = {"w": np.eye(3, dtype=np.float32)[:, :, np.newaxis, np.newaxis]}

@@ -26,8 +26,8 @@ TRAINED = {
             "trained-imagenet-7x7",
             "64 filters over red, green, blue that a first layer learned from photographs",
             "in the network stride 2, padding 3 of zeros; from pixels of 0 to 255 it subtracts "
-            "123, 117, 104 (red, green, blue); batch normalization is folded into the weights, and "
-            "its bias left out",
+            "123, 117, 104 (red, green, blue), and it normalizes the maps afterwards (batch "
+            "normalization), which the weights do not contain",
             "open_nsfw, a thin ResNet-50 trained on ImageNet and then to rate how suitable images "
             "are for work; Copyright 2016 Yahoo Inc., BSD 2-clause license",
         ),

@@ -227,8 +227,10 @@ def _sides(reader: Reader, value: Value) -> tuple[int | None, ...] | None:
                 sides = []
                 for _, side in reader.message(shape):
                     lengths = [field for key, field in reader.message(side) if key == 1]
-                    whole = [length for length in lengths if isinstance(length, int) and length]
-                    sides.append(whole[0] if whole else None)
+                    known = [
+                        side for each in lengths[:1] for side in reader.integers(each) if side > 0
+                    ]
+                    sides.append(known[0] if known else None)  # some exporters write -1 for any
                     check_shape([side or 0 for side in sides])
                 return tuple(sides)
     return None
