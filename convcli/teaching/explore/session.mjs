@@ -60,7 +60,7 @@ export const DEFAULTS = Object.freeze({
   at: [0, 0],
   layers: [],
 });
-const LARGE = 4e7; // multiplications, about 0.1 s: more are done by a worker
+const LARGE = 2e8; // multiplications, about 0.1 s: more are done by a worker
 
 export class Session {
   /**

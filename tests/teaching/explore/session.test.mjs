@@ -23,19 +23,19 @@ function slowSession() {
 
 test("a change builds on one that is still computed", async () => {
   const { session, waiting } = slowSession();
-  const first = session.change({ input: LARGE, kernel: "box:23" });
+  const first = session.change({ input: LARGE, kernel: "box:51" });
   assert.equal(session.settings.kernel, "1", "nothing is shown yet");
   const second = session.change({ stride: 100 });
   waiting.forEach((finish) => finish());
   await Promise.all([first, second]);
-  assert.equal(session.settings.kernel, "box:23");
+  assert.equal(session.settings.kernel, "box:51");
   assert.equal(session.settings.stride, 100);
   assert.deepEqual(session.result.map.shape, [3, 3, 1]);
 });
 
 test("maps that come late are not shown", async () => {
   const { session, waiting } = slowSession();
-  const first = session.change({ input: LARGE, kernel: "box:23" });
+  const first = session.change({ input: LARGE, kernel: "box:51" });
   const second = session.change({ input: SMALL, kernel: "2" });
   await second;
   waiting.forEach((finish) => finish());
@@ -45,7 +45,7 @@ test("maps that come late are not shown", async () => {
 
 test("layers are computed with the map, elsewhere too", async () => {
   const { session, waiting } = slowSession();
-  const change = session.change({ input: LARGE, kernel: "box:23", layers: ["maxpool 100"] });
+  const change = session.change({ input: LARGE, kernel: "box:51", layers: ["maxpool 100"] });
   assert.equal(session.stages.length, 0);
   waiting.forEach((finish) => finish());
   await change;
@@ -59,7 +59,7 @@ test("layers are computed with the map, elsewhere too", async () => {
 
 test("large layers are computed elsewhere, too", async () => {
   const { session, waiting } = slowSession();
-  const change = session.change({ input: LARGE, layers: ["conv -k box:23", "globalpool max"] });
+  const change = session.change({ input: LARGE, layers: ["conv -k box:51", "globalpool max"] });
   assert.equal(waiting.length, 1);
   waiting.forEach((finish) => finish());
   await change;
@@ -98,4 +98,11 @@ test("what is no nested lists of numbers is refused in words", async () => {
   for (const input of [null, [[1, null]], [[1, "2"]], [[[1], [undefined]]]]) {
     assert.throws(() => inputOfLists(input), /an input is nested lists of numbers/);
   }
+});
+
+test("a weight of 0 adds nothing, not even to what is infinite", async () => {
+  const { session } = slowSession();
+  await session.change({ input: inputOfLists([[1, 2, 3, Infinity, 5, 6, 7, 8]]) });
+  await session.change({ kernel: "1 0 2", padding: "valid" });
+  assert.deepEqual(Array.from(session.values().values), [7, Infinity, 13, Infinity, 19, 22]);
 });

@@ -126,9 +126,9 @@ def test_maps_are_those_of_python(browser, write, kind):
 def test_large_work_runs_in_a_worker(browser, write):
     pixels = np.random.default_rng(1).integers(0, 256, (300, 300), np.uint8)
     browser.open(write(pixels, "-k", "outline"))
-    browser.run("convcli.set({ kernel: 'box:31' })")
+    browser.run("convcli.set({ kernel: 'box:51' })")
     values = browser.run("Array.from(convcli.map().values.slice(0, 3000))")
-    want = cross_correlate(pixels.astype(np.float64), np.ones((31, 31)), divisor=961)
+    want = cross_correlate(pixels.astype(np.float64), np.ones((51, 51)), divisor=2601)
     assert np.allclose(values, want.ravel()[:3000], rtol=1e-12)
     assert any(url.startswith("blob:") for url in browser.requests)
 
