@@ -36,7 +36,6 @@ FFMPEG_SIDE = 7  # of the largest kernel of FFmpeg
 FFMPEG_DIVISOR = 49  # the largest whose quotients of 16 bits float32 rounds as they are
 FFMPEG_WEIGHT = 2**15  # of magnitudes; sums of 16 bits stay below 2**31
 DFT_AREA = 50  # of a window; OpenCV sums larger ones by Fourier transforms, which are not exact
-TORCH_PAD = 8  # of the padding that F.pad is left to repeat; nearly all images are larger
 PILLOW_SUM = 255  # of magnitudes; Pillow sums in float32, exact up to 2**24, pixels of 16 bits
 
 
@@ -99,11 +98,10 @@ def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
     }
     border = facts["border"]
     # F.pad reflects and wraps each pixel once: pads must not exceed the image.
-    most = max(windows.geometry.pads)
-    is_written_out = border == "symmetric" or (border in ("reflect", "wrap") and most > TORCH_PAD)
+    repeats = border in ("reflect", "symmetric", "wrap")
     return {
-        "np_mode": NUMPY_MODES.get(border, border),
-        "torch_writes_pad": facts["is_padded"] and is_written_out,
+        "torch_pads_first": facts["is_padded"] and repeats,
+        "torch_pads": facts["is_padded"] and not repeats,
         "torch_mode": TORCH_MODES.get(border, border),
         "torch_fill": f", value={facts['fill']}" * (border == "constant"),
         "torch_options": "".join(
@@ -116,9 +114,15 @@ def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
 def _keras_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     stride = facts["stride_rows"], facts["stride_columns"]
     dilation = facts["dilation_rows"], facts["dilation_columns"]
-    if facts["is_strided"]:  # TensorFlow has not both; zeros between the taps are the dilation
-        return {"keras_options": f", strides={stride}"}
-    return {"keras_options": f", dilation_rate={dilation}" * facts["is_dilated"]}
+    # TensorFlow has not both; zeros between the taps are the dilation.
+    options = f", strides={stride}" if facts["is_strided"] else ""
+    options += f", dilation_rate={dilation}" * (facts["is_dilated"] and not facts["is_strided"])
+    own = facts["is_fitted"] and facts["is_upper"] and facts["border"] == "zero"
+    return {
+        "keras_pads": facts["is_padded"] and not own,
+        "keras_padding": "same" if own else "valid",
+        "keras_options": options,
+    }
 
 
 def _onnx_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
@@ -126,21 +130,24 @@ def _onnx_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
     if border == "symmetric" and facts["is_padded"]:
         raise UsageError("ONNX has no border 'symmetric'; --for torch writes it out")
     own = border == "zero" and facts["is_padded"]
+    pads = ", ".join(str(facts[side]) for side in ("top", "left", "bottom", "right"))
+    stride = facts["stride_rows"], facts["stride_columns"]
+    dilation = facts["dilation_rows"], facts["dilation_columns"]
+    # ONNX Runtime takes no auto_pad with dilations.
+    fits = own and facts["is_fitted"] and not facts["is_dilated"]
     options = {
-        "pads": [facts[side] for side in ("top", "left", "bottom", "right")] if own else [],
-        "strides": [facts["stride_rows"], facts["stride_columns"]],
-        "dilations": [facts["dilation_rows"], facts["dilation_columns"]],
+        "auto_pad": f'"SAME_{"UPPER" if facts["is_upper"] else "LOWER"}"' * fits,
+        "pads": f"[{pads}]" * (own and not fits),
+        "strides": str([*stride]) * facts["is_strided"],
+        "dilations": str([*dilation]) * facts["is_dilated"],
     }
     return {
         "onnx_pads": facts["is_padded"] and not own,
+        "onnx_fits": own and not fits,
         "onnx_mode": "constant" if is_filled else border,
         "onnx_fill_input": ', "fill"' * is_filled,
         "onnx_fill_constant": f', "fill": np.array({float(facts["fill"])})' * is_filled,
-        "onnx_options": "".join(
-            f", {name}={numbers}"
-            for name, numbers in options.items()
-            if numbers not in ([], [1, 1])
-        )
+        "onnx_options": "".join(f", {name}={value}" for name, value in options.items() if value)
         + f", group={facts['groups']}" * facts["is_grouped"],
     }
 
@@ -166,19 +173,17 @@ def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         (ring - before, ring - (side - 1 - before))
         for side, before in ((rows, down), (columns, across))
     ]
-    top, bottom, left, right = windows.geometry.pads
+    sides = ("top", "bottom"), ("left", "right")
     pads = [
-        (before + first, after + last)
-        for (before, after), (first, last) in zip(
-            ((top, bottom), (left, right)), around, strict=True
-        )
+        ", ".join(_sum_text(facts[side], more) for side, more in zip(pair, own, strict=True))
+        for pair, own in zip(sides, around, strict=True)
     ]
     is_exact = facts["is_integer"] and kernel.divisor == 1 and np.abs(matrix).sum() <= PILLOW_SUM
     return {
         "pillow_side": 2 * ring + 1,
         "pillow_weights": _indented(np.pad(matrix, around)[::-1]),
         "pillow_offset": f", offset={facts['bias']}" * bool(bias),
-        "pillow_pads": ", ".join(map(str, pads)),
+        "pillow_pads": ", ".join(f"({pair})" for pair in pads),
         "pillow_ring": ring,
         "pillow_is_deep": is_exact and not facts["is_bias_in_levels"],
     }
@@ -245,6 +250,7 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
         "vips_weights": "\n".join(" ".join(map(number_text, row)) for row in matrix.tolist()),
         "vips_row": facts["rows"] // 2,
         "vips_column": facts["columns"] // 2,
+        **{side: f"${side}" for side in windows.geometry.pads._fields if facts["is_fitted"]},
     }
 
 
@@ -320,6 +326,13 @@ def _netpbm_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         "c_weights": facts["nested_weights"].translate(str.maketrans("[]", "{}")),
         "has_outside": facts["border"] in ("zero", "constant"),
     }
+
+
+def _sum_text(pad: int | str, more: int) -> str:
+    """Return a pad, or the name of the variable that holds it, and some more pixels."""
+    if isinstance(pad, int):
+        return str(pad + more)
+    return f"{pad} + {more}" if more else pad
 
 
 def _check_one_kernel(

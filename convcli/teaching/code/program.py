@@ -1,8 +1,9 @@
 """A program for another library that gives the pixels of ``convcli apply``.
 
 The facts that the templates of this folder print are worked out here, from a filter alone: pads and
-windows have the same sizes for every image. All programs compute in float64, where sums of integer
-weights are exact, and round once, half to even.
+windows have the same sizes for every image, but for the pads of ``same-upper`` and ``same-lower``
+with a stride, which the program computes from the image's size. All programs compute in float64,
+where sums of integer weights are exact, and round once, half to even.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from numpy.typing import NDArray
 from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES, SCALED_RANGES
 from convcli.errors import UsageError
 from convcli.filtering import Filter, filter_image
-from convcli.geometry import Pads, as_pair, border_name
+from convcli.geometry import ConvOptions, Pads, as_pair, border_name
 from convcli.images.image import image_of
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.code.libraries import library_facts, number_text
 from convcli.teaching.code.template import render
 from convcli.teaching.code.windows import Windows
 
+ALIGNED = ("same", "same-upper", "same-lower", "causal")  # give kernels of all sizes maps of one
 WHITE = 255  # a fill from 0 to this is a pixel of every depth
 GROUPED = ("torch", "onnx")  # libraries whose programs have --groups
 PLANES = {"r": "red", "g": "green", "b": "blue"}
@@ -62,7 +64,7 @@ def write_program(
     facts = {"program": not snippet, "command": command, "quoted_command": quoted}
     facts |= _channel_facts(channels)
     facts |= _kernel_facts(kernels, windows, groups)
-    facts |= _window_facts(windows)
+    facts |= _window_facts(image_filter, windows)
     facts |= _border_facts(image_filter)
     facts |= _value_facts(image_filter)
     # apply divides in float32 where it does not round at once.
@@ -71,6 +73,7 @@ def write_program(
     facts["uses_white"] = library != "pillow" and (
         not facts["range_raw"] or facts["is_bias_in_levels"]
     )
+    facts["checks_size"] = not snippet and not facts["is_fitted"]
     facts |= library_facts(library, image_filter, windows, facts)
     return render(library, facts)
 
@@ -86,17 +89,20 @@ def _check(image_filter: Filter) -> None:
     conv = image_filter.conv
     if border_name(conv.border) == "constant" and not math.isfinite(conv.fill):
         raise UsageError(f"code writes no border of {conv.fill:g}; give --fill a finite number")
-    if conv.padding in ("same-upper", "same-lower") and as_pair(conv.stride, "stride", least=1) != (
-        1,
-        1,
-    ):
-        raise UsageError(
-            f"padding {conv.padding} with a stride depends on the size of the image; give numbers"
-        )
-    if len({kernel.shape for kernel in kernels}) > 1 and image_filter.conv.padding != "same":
-        raise UsageError(
-            "the kernels' maps have different sizes and cannot be combined; use --padding same"
-        )
+    if len({kernel.shape for kernel in kernels}) > 1:
+        if conv.padding not in ALIGNED:
+            raise UsageError("code combines kernels of different sizes with --padding same alone")
+        if _depends_on_size(conv):
+            raise UsageError(
+                f"padding {conv.padding} with a stride sets kernels of different sizes apart "
+                "by the size of the image; use --padding same"
+            )
+
+
+def _depends_on_size(conv: ConvOptions) -> bool:
+    """Return whether the pads are not the same for every image."""
+    stride = as_pair(conv.stride, "stride", least=1)
+    return conv.padding in ("same-upper", "same-lower") and stride != (1, 1)
 
 
 def _check_groups(library: str, image_filter: Filter, groups: int, *, snippet: bool) -> None:
@@ -181,16 +187,19 @@ def _column(values: Sequence[float]) -> str:
     return f"np.reshape([{', '.join(map(number_text, values))}], (-1, *[1] * (maps.ndim - 1)))"
 
 
-def _window_facts(windows: Windows) -> dict[str, Any]:
-    geometry = windows.geometry
+def _window_facts(image_filter: Filter, windows: Windows) -> dict[str, Any]:
+    conv, geometry = image_filter.conv, windows.geometry
     pads, stride, dilation = geometry.pads, geometry.stride, geometry.dilation
     (rows, columns), (across, down) = geometry.extent, geometry.anchor[::-1]
     same = pads == Pads(down, rows - 1 - down, across, columns - 1 - across)
-    sides = ("top", "bottom", "left", "right")
+    fitted = _depends_on_size(conv) and (rows, columns) != (1, 1)
     return {
-        **dict(zip(sides, pads, strict=True)),
-        "is_padded": any(pads),
-        "is_same": same,
+        # Where they depend on the image, they are names of the program's variables.
+        **{side: side if fitted else pad for side, pad in pads._asdict().items()},
+        "is_fitted": fitted,
+        "is_upper": conv.padding == "same-upper",
+        "is_padded": fitted or any(pads),
+        "is_same": same and not fitted,
         "rows": rows,
         "columns": columns,
         "below": rows - 1,

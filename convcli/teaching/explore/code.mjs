@@ -27,9 +27,10 @@ import { RANGES } from "./pixels.mjs";
 import { appliedPlanes, COMBINATIONS } from "./sums.mjs";
 
 const LARGE_IMAGE = [2 ** 20, 2 ** 20]; // every kernel fits it
+// Give kernels of all sizes maps of one.
+const ALIGNED = ["same", "same-upper", "same-lower", "causal"];
 const COLOR_PLANES = { r: "red", g: "green", b: "blue" };
 const DFT_AREA = 50; // of a window; OpenCV sums larger ones by Fourier transforms
-const TORCH_PAD = 8; // of the padding that F.pad is left to repeat
 const ROUNDED_ONCE = ["clip", "abs", "offset"];
 
 /**
@@ -53,13 +54,14 @@ export function programText(code, library, filter, command, isSnippet = false) {
     quoted_command: command.replaceAll("\\", "\\\\").replaceAll('"""', '\\"\\"\\"'),
     ...channelFacts(filter),
     ...weightFacts(filter, windows),
-    ...windowFacts(windows),
+    ...windowFacts(filter, windows),
     ...borderFacts(filter),
     ...valueFacts(filter),
   };
   // apply divides in float32 where it does not round at once.
   const isRounded = ROUNDED_ONCE.includes(filter.range) && !facts.several;
   facts.is_exact = facts.is_integer && (isRounded || !facts.is_divided);
+  facts.checks_size = !isSnippet && !facts.is_fitted;
   facts.uses_white = !facts.range_raw || facts.is_bias_in_levels;
   const border = code.borders[library][facts.border] ?? facts.border;
   const own = { scipy: scipyFacts, opencv: opencvFacts, torch: torchFacts }[library];
@@ -76,18 +78,23 @@ function checkCode({ kernels, conv }) {
   if (axes.some((count) => count !== axes[0])) {
     throw new UsageError("code combines kernels that all sum over channels, or none that does");
   }
-  const { padding } = conv;
-  const isStrided = asPair(conv.stride, "stride", 1).some((step) => step !== 1);
-  if (isStrided && ["same-upper", "same-lower"].includes(padding)) {
-    throw new UsageError(
-      `padding ${padding} with a stride depends on the size of the image; give numbers`,
-    );
+  if (!haveOneShape(kernels)) {
+    if (!ALIGNED.includes(conv.padding)) {
+      throw new UsageError("code combines kernels of different sizes with --padding same alone");
+    }
+    if (dependsOnSize(conv)) {
+      throw new UsageError(
+        `padding ${conv.padding} with a stride sets kernels of different sizes apart by the ` +
+          "size of the image; use --padding same",
+      );
+    }
   }
-  if (!haveOneShape(kernels) && padding !== "same") {
-    throw new UsageError(
-      "the kernels' maps have different sizes and cannot be combined; use --padding same",
-    );
-  }
+}
+
+/** Return whether the pads are not the same for every image. */
+function dependsOnSize({ padding, stride }) {
+  const isStrided = asPair(stride, "stride", 1).some((step) => step !== 1);
+  return isStrided && ["same-upper", "same-lower"].includes(padding);
 }
 
 function haveOneShape(kernels) {
@@ -205,15 +212,20 @@ function pythonNumber(number) {
   return `${digits}e${sign}${exponent.replace("-", "").padStart(2, "0")}`;
 }
 
-function windowFacts({ geometry }) {
+function windowFacts({ conv }, { geometry }) {
   const { pads, stride, dilation, anchor, extent } = geometry;
   const [[rows, columns], [down, across]] = [extent, anchor];
   const ofSame = [down, rows - 1 - down, across, columns - 1 - across];
   const own = [pads.top, pads.bottom, pads.left, pads.right];
+  const isFitted = dependsOnSize(conv) && (rows > 1 || columns > 1);
+  const names = { top: "top", bottom: "bottom", left: "left", right: "right" };
   return {
-    ...pads,
-    is_padded: own.some(Boolean),
-    is_same: `${own}` === `${ofSame}`,
+    // Where they depend on the image, they are names of the program's variables.
+    ...(isFitted ? names : pads),
+    is_fitted: isFitted,
+    is_upper: conv.padding === "same-upper",
+    is_padded: isFitted || own.some(Boolean),
+    is_same: `${own}` === `${ofSame}` && !isFitted,
     rows,
     columns,
     below: rows - 1,
@@ -382,11 +394,10 @@ function torchFacts(facts, border) {
     return rows === 1 && columns === 1 ? "" : `, ${name}=(${rows}, ${columns})`;
   };
   // F.pad reflects and wraps each pixel once: pads must not exceed the image.
-  const isRepeated = ["reflect", "wrap"].includes(facts.border);
-  const most = Math.max(facts.top, facts.bottom, facts.left, facts.right);
-  const isWrittenOut = facts.border_symmetric || (isRepeated && most > TORCH_PAD);
+  const repeats = ["reflect", "symmetric", "wrap"].includes(facts.border);
   return {
-    torch_writes_pad: facts.is_padded && isWrittenOut,
+    torch_pads_first: facts.is_padded && repeats,
+    torch_pads: facts.is_padded && !repeats,
     torch_mode: border,
     torch_fill: facts.border_constant ? `, value=${facts.fill}` : "",
     torch_options: option("stride") + option("dilation"),
