@@ -448,12 +448,18 @@ def pair_text(pair: Pair) -> str:
 
 
 def pads_text(pads: Sequence[int]) -> str:
-    """Write the pads of the four sides with commas between, or one number for all.
+    """Write pads as the option ``--padding`` takes them: one number, two or four.
 
-    >>> pads_text(Pads(1, 1, 1, 1)), pads_text(Pads(0, 1, 0, 1))
-    ('1', '0,1,0,1')
+    Those of the two ends of a signal are one number or two.
+
+    >>> pads_text(Pads(1, 1, 1, 1)), pads_text(Pads(0, 0, 3, 3)), pads_text(Pads(0, 1, 0, 1))
+    ('1', '0,3', '0,1,0,1')
     """
-    return str(pads[0]) if len(set(pads)) == 1 else ",".join(map(str, pads))
+    if len(set(pads)) == 1:
+        pads = pads[:1]
+    elif len(pads) == len(Pads._fields) and pads[0] == pads[1] and pads[2] == pads[3]:
+        pads = pads[::2]
+    return ",".join(map(str, pads))
 
 
 def _extent(kernel: Pair, dilation: Pair) -> Pair:

@@ -304,13 +304,14 @@ def compare(
         compared = compare_choices(image, choices)
     drawn: Any = None
     if is_drawn:
+        from convcli.kernels.matrix_text import short_name, without_folders
         from convcli.teaching.compare.figure import draw_comparison
 
+        kernels = [short_name(without_folders(spec)) for spec in variation.specs]
         drawn = draw_comparison(
             with_holes(image, filters[0]),
             compared,
-            title=base_name(name)
-            + (f": {' and '.join(variation.specs)}" if vary != "kernel" else ""),
+            title=base_name(name) + (f": {' and '.join(kernels)}" if vary != "kernel" else ""),
             left_out=variation.left_out(filters[0], image) if vary != "kernel" else "",
             scale=scale or "common",
             diff=diff,

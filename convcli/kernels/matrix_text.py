@@ -96,6 +96,17 @@ def short_name(name: str) -> str:
     return re.sub(rf"[-+\d.\[][-+./\d\s,;\[\]eE]{{{MAX_SHOWN},}}(?=$|[\"'])", shortened, name)
 
 
+def without_folders(name: str) -> str:
+    """Return the name of a kernel from a file without the file's folders; any other name as it is.
+
+    >>> without_folders("filter 2 of week 3/bank.npy"), without_folders("../nets/a.onnx:/conv/w.0")
+    ('filter 2 of bank.npy', 'a.onnx:/conv/w.0')
+    >>> without_folders("1/4 1/2 1/4"), without_folders("gaussian:5,sigma=1/2.5,normalize=no")
+    ('1/4 1/2 1/4', 'gaussian:5,sigma=1/2.5,normalize=no')
+    """
+    return re.sub(r"^(filter \d+ of )?(?:[^/:]*/)+(?=[^/:]*\.[A-Za-z])", r"\1", name)
+
+
 def parse_text(text: str, name: str = "") -> Kernel:
     """Return the kernel that is written in ``text``, one row per line or between semicolons.
 

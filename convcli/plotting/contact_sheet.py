@@ -33,6 +33,7 @@ from convcli.plotting.labels import (
     DIRECTION_NOTE,
     common_bank,
     conv_facts,
+    named_in_headings,
     result_title,
     text_width,
     without_bank,
@@ -151,7 +152,9 @@ def draw_results(
         UsageError: there are no results, or one has neither 1 nor 3 channels.
     """
     options = options or FigureOptions()
-    bank = common_bank([image_filter.label for image_filter, _ in results])
+    filters = named_in_headings([image_filter for image_filter, _ in results])
+    results = list(zip(filters, (filtered for _, filtered in results), strict=True))
+    bank = common_bank([image_filter.label for image_filter in filters])
     tiles = [
         result_tile(
             without_bank(image_filter.label, bank), image_filter, filtered, scale, image, options

@@ -28,6 +28,7 @@ from convcli.plotting.image_panel import (
 from convcli.plotting.labels import (
     common_bank,
     conv_facts,
+    named_in_headings,
     result_name,
     result_title,
     without_bank,
@@ -92,6 +93,8 @@ def draw_filtering(
         raise UsageError("a figure needs at least one result")
     original = _panel(image)
     options = options or FigureOptions()
+    filters = named_in_headings([image_filter for image_filter, _ in results])
+    results = list(zip(filters, (filtered for _, filtered in results), strict=True))
     if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
         with style_context(options):
             return _draw_signal(image, results, title)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from convcli.core.plan import as_applied
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_name, without_folders
 from convcli.kernels.planes import plane_names
 from convcli.plotting.axes import (
     MAX_TICKED,
@@ -35,9 +35,11 @@ from convcli.plotting.axes import (
 from convcli.plotting.image_panel import MOST_FOR_NUMBERS, Bar
 from convcli.plotting.labels import (
     cell_texts,
+    common_bank,
     format_short,
     line_count,
     text_width,
+    without_bank,
     wrap,
 )
 from convcli.plotting.page import PagePlan, Part, PartOf, axes_at, compose
@@ -135,6 +137,7 @@ def kernel_part(
     is_bare: bool = False,
     has_bar: bool = True,
     kept: float = _KEPT_SCALE,
+    columns: int | None = None,
 ) -> PartOf:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
@@ -147,13 +150,14 @@ def kernel_part(
             legible at this size.
         has_bar: whether it has a color bar of its own, where it is not bare.
         kept: the scale down to which a single kernel is large enough for its numbers.
+        columns: how many heat maps stand in a row; None for a grid that is nearly square.
     """
     options = figure_options()
     has_bar = has_bar and options.bars and not is_bare
     bar = Bar.of(group.ends, group.colormap, group.unit) if has_bar else None
     widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
     count = len(group.maps)
-    across = 1 if count == 1 else arrangement(count)[1]
+    across = columns or arrangement(count)[1]
     down = math.ceil(count / across)
     is_ticked = options.axes and count == 1 and not is_bare
 
@@ -260,15 +264,17 @@ def kernel_heatmaps(
     """Return at most ``most`` heat maps, one per kernel and channel, with the same colors.
 
     Kernels that share a divisor show their matrices; others show their weights. Those of
-    ``convolve`` are flipped, as they are applied.
+    ``convolve`` are flipped, as they are applied. Names leave out the bank that all are of.
     """
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
+    bank = common_bank([kernel.name for kernel in kernels])
     named_values = []
     for kernel in kernels:
         values = kernel.weights if divisor is None else kernel.matrix
+        name = short_name(without_bank(kernel.name, bank))
         applied = as_applied(values, operation)
-        named_values += _channels(kernel, applied, with_kernel=len(kernels) > 1)
+        named_values += _channels(name, applied, with_kernel=len(kernels) > 1)
     del named_values[most:]
     numbers = np.concatenate([values.ravel() for _, values in named_values])
     has_numbers = min(max(values.shape) for _, values in named_values) <= MAX_TICKED
@@ -286,15 +292,16 @@ def symmetric_limit(values: NDArray[np.generic]) -> float:
 
 
 def _channels(
-    kernel: Kernel, values: NDArray[np.generic], *, with_kernel: bool
+    kernel: str, values: NDArray[np.generic], *, with_kernel: bool
 ) -> list[tuple[str, NDArray[np.generic]]]:
-    """Return the names and 2-D parts of a kernel, in the order of its array."""
-    if values.ndim == 2:
-        return [(short_name(kernel.name), values)]
+    """Return the names and 2-D parts of a kernel of this name, in the order of its array."""
+    planes = values.reshape(-1, *values.shape[-2:])
+    if values.ndim == 2 or (with_kernel and len(planes) == 1):
+        return [(kernel, planes[0])]
     names = plane_names(values.shape[:-2])
     if with_kernel:
-        names = [f"{short_name(kernel.name)}, {name}" for name in names]
-    return list(zip(names, values.reshape(-1, *values.shape[-2:]), strict=True))
+        names = [f"{kernel}, {name}" for name in names]
+    return list(zip(names, planes, strict=True))
 
 
 def kernel_title(kernel: Kernel) -> str:
@@ -303,20 +310,22 @@ def kernel_title(kernel: Kernel) -> str:
     Fractions that were typed are drawn as integers and one factor; beside it they are not named.
     """
     is_fractions = re.fullmatch(r"[-+./\d\s,;]*/[-+./\d\s,;]*", kernel.name)
-    name = "kernel" if is_fractions else short_name(kernel.name)
+    name = "kernel" if is_fractions else short_name(without_folders(kernel.name))
     return f"{name}, {size_text(kernel.shape)}{scale_text(kernel)}"
 
 
 def scale_text(kernel: Kernel) -> str:
-    """Return divisor and bias in the form that follows a name: ``, × 1/16 + 128``, or nothing."""
+    """Return divisor and bias in the form that follows a name, or nothing.
+
+    >>> from convcli.kernels.kernel import Kernel
+    >>> scale_text(Kernel([[1, 2]], divisor=16, bias=128))
+    ', × 1/16, bias 128'
+    """
     text = ""
     if kernel.divisor != 1:
         divisor = format_short(kernel.divisor)
         text = f", × 1/{divisor}" if kernel.divisor > 0 else f", × 1/({divisor})"
-    if kernel.bias:
-        sign = "+" if kernel.bias > 0 else "-"
-        text = f"{text or ','} {sign} {format_short(abs(kernel.bias))}"
-    return text
+    return f"{text}, bias {format_short(kernel.bias)}" if kernel.bias else text
 
 
 def arrangement(count: int) -> tuple[int, int]:

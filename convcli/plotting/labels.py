@@ -14,8 +14,8 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from convcli.errors import shown
-from convcli.geometry import ConvOptions, as_pair, border_name
-from convcli.kernels.matrix_text import short_name
+from convcli.geometry import ConvOptions, Padding, as_pair, border_name
+from convcli.kernels.matrix_text import short_name, without_folders
 
 if TYPE_CHECKING:
     from convcli.core.missing import Missing
@@ -194,16 +194,18 @@ def missing_facts(missing: Missing) -> list[str]:
 
 
 def option_facts(conv: ConvOptions) -> list[str]:
-    """Return every option of a convolution that is not the default, in words."""
+    """Return every option of a convolution that is not the default, in words.
+
+    >>> option_facts(ConvOptions(border="wrap")), option_facts(ConvOptions("correlate", 0, "wrap"))
+    (['border wrap'], ['padding 0'])
+    """
     usual = ConvOptions()
     facts = ["convolve, kernel flipped"] * (conv.operation != usual.operation)
     if not isinstance(conv.padding, str) or conv.padding != usual.padding:
         facts.append(f"padding {_option_text(conv.padding)}")
     border = border_name(conv.border)
-    if border == "constant":
-        facts.append(f"border constant {format_short(conv.fill)}")
-    elif border != usual.border:
-        facts.append(f"border {border}")
+    if border != usual.border and _has_padding(conv.padding):
+        facts.append(f"border {border}" + f" {format_short(conv.fill)}" * (border == "constant"))
     for name in ("stride", "dilation"):
         if (text := _option_text(getattr(conv, name))) != "1":
             facts.append(f"{name} {text}")
@@ -212,6 +214,10 @@ def option_facts(conv: ConvOptions) -> list[str]:
         place = anchor if isinstance(anchor, str) else "{},{}".format(*as_pair(anchor, "", least=0))
         facts.append(f"anchor {place}")
     return facts
+
+
+def _has_padding(padding: Padding) -> bool:
+    return padding != "valid" if isinstance(padding, str) else bool(np.any(np.asarray(padding)))
 
 
 def _option_text(value: object) -> str:
@@ -230,6 +236,32 @@ def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str])
     if filtered.image.max_value is not None:
         values.append(f"{percent(stats.clipped)} clipped")
     return ", ".join([*facts, *values])
+
+
+def named_in_headings(filters: Sequence[Filter]) -> list[Filter]:
+    """Return filters whose kernels from files are named without folders, unless two become alike.
+
+    >>> from convcli.filtering import Filter
+    >>> from convcli.kernels.kernel import Kernel
+    >>> one = Filter("week-3/a.txt", (Kernel([[1]], name="week-3/a.txt"),))
+    >>> [each.label for each in named_in_headings([one, one._replace(label="b.txt")])]
+    ['a.txt', 'b.txt']
+    >>> [each.label for each in named_in_headings([one, one._replace(label="week-4/a.txt")])]
+    ['week-3/a.txt', 'week-4/a.txt']
+    """
+    labels = {each.label for each in filters}
+    if len({without_folders(label) for label in labels}) < len(labels):
+        return list(filters)
+    return [
+        each._replace(
+            label=without_folders(each.label),
+            kernels=tuple(
+                kernel._replace(name=without_folders(kernel.name)) if "/" in kernel.name else kernel
+                for kernel in each.kernels
+            ),
+        )
+        for each in filters
+    ]
 
 
 def common_bank(labels: Sequence[str]) -> str:

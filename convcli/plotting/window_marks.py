@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from convcli.geometry import Geometry, Pads, Pair
+from convcli.geometry import Geometry, Pads, Pair, pads_text
 
 WINDOW_COLOR = "#00a651"
 PAD_HATCH, PAD_COLOR = "////", "tab:orange"
@@ -195,6 +195,13 @@ def _path(rectangles: Sequence[Corners]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def hatched_text(pads: Sequence[int], border: str) -> str:
-    """Return the caption of hatched padding: its widths, or one for all sides, and its border."""
-    width = str(pads[0]) if len(set(pads)) == 1 else ",".join(map(str, pads))
-    return f"hatched: padding {width} ({border})"
+    """Return the caption of hatched padding: its widths as ``--padding`` takes them, its border.
+
+    >>> hatched_text((3, 3, 3, 3), "edge"), hatched_text((0, 0, 3, 3), "edge")
+    ('hatched: padding 3 (edge)', 'hatched: padding 0,3 (edge)')
+    >>> hatched_text((1, 2, 3, 3), "wrap"), hatched_text((0, 0, 0, 0), "wrap")
+    ('hatched: padding 1,2,3,3 (wrap)', 'padding 0')
+    """
+    if not any(pads):
+        return "padding 0"
+    return f"hatched: padding {pads_text(pads)} ({border})"

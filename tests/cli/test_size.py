@@ -219,7 +219,7 @@ def test_a_stack_of_layers_as_chain_has_them(tmp_path, monkeypatch):
     assert layer == same
     assert alone.stdout.splitlines()[0].split()[0] == "layer"
     piped = CliRunner().invoke(root, ["size", "--n", "9", "--layer", "conv -k -"], input="1 2 1")
-    assert piped.stdout.splitlines()[1].split()[3:6] == ["3x1", "1", "0,0,1,1"]
+    assert piped.stdout.splitlines()[1].split()[3:6] == ["3x1", "1", "0,1"]
 
 
 def test_a_stack_is_the_summary_of_a_chain():

@@ -214,7 +214,7 @@ def test_many_results_share_one_input(drawn):
 def test_the_bank_of_all_filters_is_named_once():
     rows = [row(GRAY, label=f"filter {n} of banks/b.npy") for n in (1, 2)]
     texts = [text.get_text() for text in draw(GRAY, rows).texts]
-    assert sum("banks/b.npy" in text for text in texts) == 1
+    assert [text for text in texts if "b.npy" in text] == ["b.npy"]
     assert {"result of filter 1", "result of filter 2"} <= set(texts)
 
 
@@ -516,7 +516,7 @@ def test_the_padded_input_is_hatched_and_numbered_as_the_input():
     padded = np.pad(ramp, ((1, 1), (2, 2)), mode="reflect")
     assert cells(axes) == [str(n) for n in padded.ravel()]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == [str(n) for n in range(-2, 6)]
-    assert "hatched: padding 1,1,2,2 (reflect)" in title_of(axes)
+    assert "hatched: padding 1,2 (reflect)" in title_of(axes)
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,9 @@ def test_title_and_bar_give_the_divisor(drawn):
 
 
 def test_the_title_gives_the_bias(drawn):
-    assert drawn("bias").get_suptitle() == "emboss, 3x3, + 128"
+    assert drawn("bias").get_suptitle() == "emboss, 3x3, bias 128"
     kernel = Kernel([[1, 2]], divisor=-3, bias=-1.5, name="k")
-    assert draw_kernel(kernel).get_suptitle() == "k, 2x1, × 1/(-3) - 1.5"
+    assert draw_kernel(kernel).get_suptitle() == "k, 2x1, × 1/(-3), bias -1.5"
 
 
 def test_typed_fractions_are_not_named_beside_their_factor():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from convcli.plotting.contact_sheet import (
     result_tile,
     scale_facts,
 )
-from convcli.plotting.labels import conv_facts, format_short
+from convcli.plotting.labels import conv_facts, format_short, named_in_headings
 from convcli.plotting.sheet_tile import Corner, SheetTile
 from convcli.plotting.signal_plot import extent_text
 from convcli.signals import SampleAxis
@@ -75,6 +76,7 @@ def draw_comparison(
             options have more or fewer titles than there are tiles.
     """
     options = options or FigureOptions()
+    compared = _without_folders(compared)
     kernels = {item.choice.filter.kernels for item in compared}
     if options.panels is None and len(kernels) > 1:
         options = options._replace(panels=("kernel", "result"))
@@ -112,6 +114,21 @@ def draw_comparison(
         together=1 + diff,
         options=options,
     )
+
+
+def _without_folders(compared: Sequence[Compared]) -> list[Compared]:
+    """Name kernels from files without folders, unless two become alike."""
+    filters = named_in_headings([item.choice.filter for item in compared])
+    return [
+        replace(
+            item,
+            choice=item.choice._replace(
+                name=item.choice.name.replace(item.choice.filter.label, named.label),
+                filter=named,
+            ),
+        )
+        for item, named in zip(compared, filters, strict=True)
+    ]
 
 
 def _common_facts(compared: Sequence[Compared]) -> list[str]:

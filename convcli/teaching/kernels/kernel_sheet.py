@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_name, without_folders
 from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes
 from convcli.plotting.heatmap import (
     Heatmap,
     HeatmapGroup,
+    arrangement,
     kernel_heatmaps,
     kernel_part,
     kernel_title,
@@ -50,6 +51,7 @@ _MOST_MAPS = 16  # more kernels or channels are drawn as one sheet
 _WEIGHTS, _SIDE, _FAMILY = 3.6, 2.7, 7.0  # inches; longer sides
 _CURVE_HEIGHT = 0.72  # of a curve's width
 _LINE_WIDTH = 8.0  # of the curve of a kernel of one row or column
+_KERNELS_HIGH = 0.75  # of a slide's height, for several kernels
 _COLUMN_WIDTH = 2.9  # of a part with its text, at least
 _ACROSS, _FEW_PARTS = 4, 3  # parts in a row at most; those that a slide keeps
 _LEAST, _LEAST_ON_SLIDE = 0.3, 0.5  # scales; a slide leaves out parts before they are smaller
@@ -108,7 +110,7 @@ def draw_kernel_sheet(
             plans = [_plan(rows)]
         elif maps > 1:
             group = kernel_heatmaps(members, most=_MOST_MAPS)
-            plans = [_plan([[kernel_part(group, _FAMILY)]])]
+            plans = [_plan([[kernel_part(group, _FAMILY, columns=_columns(group))]])]
         else:
             named = _parts_of_one(members[0], frequency=frequency)
             fewest = min(_FEW_PARTS, len(named)) if theme().is_fixed else len(named)
@@ -125,6 +127,20 @@ def _plan(rows: Sequence[Sequence[PartOf]], left_out: Sequence[str] = ()) -> Pag
         return [[part(scale) for part in row] for row in rows]
 
     return PagePlan(rows_of, left_out)
+
+
+def _columns(group: HeatmapGroup) -> int:
+    """Return how many of several kernels stand in a row: on a slide, so that they are largest."""
+    count, (rows, columns) = len(group.maps), group.maps[0].values.shape
+    look = theme()
+    if not look.is_fixed:
+        return arrangement(count)[1]
+
+    def cell(across: int) -> float:
+        high = _KERNELS_HIGH * look.height / math.ceil(count / across) / rows
+        return float(min(look.width / across / columns, high))
+
+    return max(range(1, count + 1), key=cell)
 
 
 def _in_rows(parts: Sequence[PartOf]) -> list[Sequence[PartOf]]:
@@ -149,7 +165,7 @@ def _title(kernels: KernelSet) -> str:
     if len(members) == 1:
         return f"{kernel_title(first)}{over}"
     size = size_text(first.shape)
-    name = f"{short_name(kernels.label)}: {len(members)} kernels {size}"
+    name = f"{short_name(without_folders(kernels.label))}: {len(members)} kernels {size}"
     return f"{name}{over}{scale_text(first)}, {kernels.results_text}"
 
 

@@ -31,7 +31,7 @@ from convcli.teaching.learn.figure import (
 )
 from convcli.teaching.learn.images import images_of
 from convcli.teaching.learn.result import LearnResult
-from convcli.teaching.learn.text import Truth, match_text
+from convcli.teaching.learn.text import Truth, match_text, round_weights
 
 _MOST_ROWS = 32  # filters that are drawn
 _MARGIN, _BETWEEN = 0.8, 0.75  # inches of a page's width: beside all parts, and for each its ticks
@@ -104,7 +104,7 @@ def _filter_row(
     kernels = [("learned", learned.weights)]
     if truth is not None:
         kernels.append((truth.name, truth.weights))
-    alike = [np.round(weights, decimals) + 0.0 for _, weights in kernels]
+    alike = [round_weights(weights, decimals) for _, weights in kernels]
     found = "" if truth is not None or learned.weights.ndim > 2 else match_text(learned)
     found = found.removeprefix("this is ").partition(" (also")[0]
     bias = f"bias {format_short(learned.bias, 4)}" * learned.has_bias

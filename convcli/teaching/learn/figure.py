@@ -26,7 +26,7 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, border_name, size_text
 from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.images import PairImages
-from convcli.teaching.learn.text import Truth, shown_weights, verdict_text
+from convcli.teaching.learn.text import Truth, round_weights, shown_weights, verdict_text
 from convcli.teaching.learn.windows import Model
 
 MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
@@ -71,23 +71,15 @@ def draw_learned(
         history = learned.history
         pair = [] if images is None else _image_rows(images)
         losses = [] if history is None else [loss_part(history)]
-        kernels = _kernel_parts(learned, truth)
-        is_wide = learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]
-        if is_wide:
-            rows = [losses, *([part] for part in kernels)]
-        elif fits_line([part(1.0) for part in losses + kernels]):
-            rows = [losses + kernels]
-        else:
-            rows = [losses, kernels]
-            if theme().is_fixed:  # the last row is left out where there is no room for it
-                rows.reverse()
-        left_out = ["difference"] if truth is not None and _is_small() else []
         on_the_way = [] if history is None else _epoch_rows(learned, history, truth)
+        left_out = ["difference"] if truth is not None and _is_small() else []
         made_by = [] if images is None else model_facts(images.model)
         facts = ", ".join([*_facts(learned), *made_by])
         facts = "\n".join(filter(None, [verdict_text(learned, truth), facts]))
 
-        def rows_of(below: Sequence[Sequence[PartOf]], scale: float) -> Rows:
+        def rows_of(
+            rows: Sequence[Sequence[PartOf]], below: Sequence[Sequence[PartOf]], scale: float
+        ) -> Rows:
             size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
             return [
                 *([part(scale) for part in row] for row in pair),
@@ -95,12 +87,35 @@ def draw_learned(
             ]
 
         few = PagePlan(
-            partial(rows_of, ()), [*left_out, *["kernels on the way"] * bool(on_the_way)]
+            partial(rows_of, _kernel_rows(learned, truth, losses), ()),
+            [*left_out, *["kernels on the way"] * bool(on_the_way)],
         )
         if theme().is_fixed:
             return compose([few], title=title, facts=facts)
-        plans = [PagePlan(partial(rows_of, on_the_way), left_out), few]
+        if history is None:
+            return compose([few], title=title, facts=facts, least=_LEAST_SCALE)
+        rows = _kernel_rows(learned, truth, losses, history.kernels)
+        plans = [PagePlan(partial(rows_of, rows, on_the_way), left_out), few]
         return compose(plans, title=title, facts=facts, least=_LEAST_SCALE)
+
+
+def _kernel_rows(
+    learned: Estimate,
+    truth: Truth | None,
+    losses: list[PartOf],
+    on_the_way: Sequence[Floats] = (),
+) -> list[list[PartOf]]:
+    """Return the losses and the kernels in one row or two, or each kernel in a row of its own.
+
+    The kernels have the colors of those on the way, if these are drawn.
+    """
+    kernels = _kernel_parts(learned, truth, is_signed=_has_negative(learned, truth, on_the_way))
+    if learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]:
+        return [losses, *([part] for part in kernels)]
+    if fits_line([part(1.0) for part in losses + kernels]):
+        return [losses + kernels]
+    # The last row is left out where a slide has no room for it.
+    return [kernels, losses] if theme().is_fixed else [losses, kernels]
 
 
 def _is_small() -> bool:
@@ -236,20 +251,22 @@ def error_part(error: Floats, side: float) -> PartOf:
     return short
 
 
-def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
-    """Return the learned kernel, the true one on its scale, and the difference on its own."""
+def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) -> list[PartOf]:
+    """Return the learned kernel, the true one on its scale, and the difference on its own.
+
+    ``is_signed`` tells whether they have the colors of numbers of both signs.
+    """
     decimals = figure_options().digits
     if decimals is None:
         decimals = min(shown_weights(learned)[1], most_decimals())
     limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
-    kernels = [("learned", np.round(learned.weights, decimals) + 0.0, limit)]
+    kernels = [("learned", round_weights(learned.weights, decimals), limit)]
     if truth is not None:
         difference = learned.weights - truth.weights
-        kernels.append((truth.name, np.round(truth.weights, decimals) + 0.0, limit))
+        kernels.append((truth.name, round_weights(truth.weights, decimals), limit))
         if not _is_small():
             kernels.append(("difference", difference, symmetric_limit(difference)))
     alike = [weights for title, weights, _ in kernels if title != "difference"]
-    is_signed = _has_negative(learned, truth)
     return [
         kernel_part(
             heatmap_group(
@@ -268,9 +285,8 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
     ]
 
 
-def _has_negative(learned: Estimate, truth: Truth | None) -> bool:
+def _has_negative(learned: Estimate, truth: Truth | None, on_the_way: Sequence[Floats]) -> bool:
     """Whether any of the kernels that share their colors has a negative weight, as it is shown."""
-    on_the_way = [] if learned.history is None else learned.history.kernels
     kernels = [learned.weights, *on_the_way, *([] if truth is None else [truth.weights])]
     return any((np.round(kernel, most_decimals()) < 0).any() for kernel in kernels)
 
@@ -312,10 +328,10 @@ def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> lis
             kernel_part(
                 heatmap_group(
                     learned,
-                    np.round(kernel, _EPOCH_DECIMALS) + 0.0,
+                    round_weights(kernel, _EPOCH_DECIMALS),
                     limit,
                     _MAX_HISTORY_CHANNELS,
-                    is_signed=_has_negative(learned, truth),
+                    is_signed=_has_negative(learned, truth, history.kernels),
                 ),
                 _EPOCH,
                 title=f"epoch {epoch}",

@@ -34,7 +34,7 @@ from convcli.teaching.learn.figure import (
     loss_part,
     most_decimals,
 )
-from convcli.teaching.learn.text import Truth
+from convcli.teaching.learn.text import Truth, round_weights
 
 FPS, DPI = 10.0, 100.0  # most screens show such a frame whole
 _KERNEL, _WIDE_KERNEL = 2.6, 5.2  # inches; longer side of each kernel
@@ -75,7 +75,7 @@ class LearningScene(BlitCanvas):
         with style_context(options):
             digits = figure_options().digits
             decimals = most_decimals() if digits is None else digits
-            texts = cell_texts(np.round(self._kernels, decimals) + 0.0, decimals)
+            texts = cell_texts(round_weights(self._kernels, decimals), decimals)
             self._texts = np.array(texts).reshape(*self._kernels.shape[:2], -1).tolist()
             figure = self._draw(learned, truth, title, decimals, max(texts, key=len))
             drawn = self._parts.by_name
@@ -126,7 +126,7 @@ class LearningScene(BlitCanvas):
         kernel = self._parts.text_below("epoch", kernel, self._epoch_texts())
         kernels = [self._parts.keep("kernel", kernel)]
         if truth is not None:
-            weights = np.round(truth.weights, decimals)
+            weights = round_weights(truth.weights, decimals)
             true = heatmap_group(learned, weights, limit, MAX_CHANNELS)
             kernels.append(kernel_part(true, longest, title=truth.name))
         losses = loss_part(history, lambda axes: self._parts.by_name.update(losses=axes))

@@ -24,6 +24,7 @@ from convcli.teaching.text_table import (
 )
 
 _LABEL = 11  # width of a fact's name and the space after it
+_NOISE_DECIMALS = 12  # of weights of usual size; further ones are rounding errors
 _MAX_DECIMALS, _MAX_DESCENT_DECIMALS = 6, 4
 _ROUNDING = 1e-12  # share of the variance that is a rounding error
 _EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # that have a line
@@ -200,24 +201,35 @@ def shown_weights(learned: Estimate) -> tuple[Floats, int]:
     if error:
         most = min(most, max(start, math.ceil(-math.log10(error))))
     for decimals in range(most):
-        rounded = np.round(learned.weights, decimals)
+        rounded = round_weights(learned.weights, decimals)
         if np.abs(learned.weights - rounded).max() <= tolerance:
-            return rounded + 0.0, decimals
-    return np.round(learned.weights, most) + 0.0, most
+            return rounded, decimals
+    return round_weights(learned.weights, most), most
+
+
+def round_weights(weights: Floats, decimals: int) -> Floats:
+    """Round weights; halves with errors in their last bits are all rounded in one direction.
+
+    >>> round_weights(np.array([0.0625 - 1e-17, 0.0625, 0.0625 + 1e-17, -1e-9]), 3)
+    array([0.062, 0.062, 0.062, 0.   ])
+    """
+    if decimals < _NOISE_DECIMALS:
+        weights = np.round(weights, _NOISE_DECIMALS)
+    return np.round(weights, decimals) + 0.0
 
 
 def kernel_tables(learned: Estimate, truth: Truth | None, digits: int | None) -> list[TextTable]:
     """Return the learned weights, the same as whole numbers, and the true weights."""
     rounded, decimals = shown_weights(learned)
     if digits is not None:
-        rounded, decimals = np.round(learned.weights, digits) + 0.0, digits
+        rounded, decimals = round_weights(learned.weights, digits), digits
     names = learned.channels
     tables = _tables(f"kernel {size_text(rounded.shape[-2:])}", names, rounded, decimals)
     ratio = learned.rational
     if ratio is not None and ratio.divisor > 1:
         tables += _tables(f"times {ratio.divisor}", names, ratio.matrix.astype(float), 0)
     if truth is not None:
-        tables += _tables(truth.name, names, np.round(truth.weights, decimals), decimals)
+        tables += _tables(truth.name, names, round_weights(truth.weights, decimals), decimals)
     return tables
 
 

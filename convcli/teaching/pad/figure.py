@@ -93,7 +93,8 @@ def draw_padding(
     """
     options = options or FigureOptions()
     names = options.panels or _USUAL
-    facts = f"border {border}" + (f" {format_short(fill)}" if border == "constant" else "")
+    facts = f"border {border}" + f" {format_short(fill)}" * (border == "constant")
+    facts *= any(pads)
     with style_context(options):
         if are_signals([image.pixels, padded.pixels]):
             padding = SignalPadding(*_along(image, pads), border, fill)

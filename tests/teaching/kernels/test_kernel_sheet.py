@@ -271,7 +271,7 @@ def test_rough_thin_and_constant_kernels_have_none(matrix):
 @pytest.mark.slow
 def test_the_title_names_the_kernels_and_how_they_are_combined():
     assert drawn("pair").get_suptitle() == "sobel: 2 kernels 3x3, combined by magnitude"
-    assert drawn("divisor and bias").get_suptitle() == "1 2; 3 4, 2x2, × 1/7 + 128"
+    assert drawn("divisor and bias").get_suptitle() == "1 2; 3 4, 2x2, × 1/7, bias 128"
     assert drawn("channels").get_suptitle() == "kernel, 5x5, sum over 2 channels"
 
 
@@ -282,6 +282,29 @@ def test_channels_and_members_have_names():
     assert figure.get_suptitle() == "b: 2 kernels 3x3, sum over 2 channels, one result each"
     names = [" ".join(axes.get_title().split()) for axes in images(figure)]
     assert names == ["b-0, channel 1", "b-0, channel 2", "b-1, channel 1", "b-1, channel 2"]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_slide_of_a_bank_names_its_filters_and_writes_their_weights(channels, fits_page):
+    weights = np.random.default_rng(4).integers(-9, 10, (8, channels, 3, 3))
+    name = "a bank with a long name.npy"
+    kernels = (Kernel(each, name=f"filter {n} of {name}") for n, each in enumerate(weights, 1))
+    figure = draw_kernel_sheet(
+        KernelSet(name, tuple(kernels)), options=FigureOptions(theme="slide")
+    )
+    fits_page(figure, "slide")
+    names = [" ".join(axes.get_title().split()) for axes in images(figure)]
+    planes = range(1, channels + 1)
+    expected = [f"filter {n}, channel {plane}" for n in range(1, 9) for plane in planes]
+    assert names == (expected if channels > 1 else [f"filter {n}" for n in range(1, 9)])
+    written = [text.get_text() for axes in images(figure) for text in axes.texts]
+    assert written == [str(weight) for weight in weights.ravel()]
+
+
+def test_the_heading_names_a_file_without_its_folders():
+    kernel = Kernel([[1, 2]], name="a/long folder/k.json", bias=3)
+    figure = draw_kernel_sheet(KernelSet(kernel.name, (kernel,)))
+    assert figure.get_suptitle() == "k.json, 2x1, bias 3"
 
 
 def test_filters_over_three_channels_are_color_tiles():

@@ -119,13 +119,19 @@ def test_the_truth_is_on_the_scale_of_what_was_learned():
 
 
 @pytest.mark.parametrize(
-    ("kernel", "descent", "low"),
-    [([[1, 2], [3, 4]], False, 0), ([[1, 2], [3, -4]], False, -4), ([[1, 2], [3, 4]], True, -4)],
+    ("kernel", "descent", "low", "theme"),
+    [
+        ([[1, 2], [3, 4]], False, 0, "screen"),
+        ([[1, 2], [3, -4]], False, -4, "screen"),
+        ([[1, 2], [3, 4]], True, -4, "screen"),  # as the kernels on the way
+        ([[1, 2], [3, 4]], True, 0, "slide"),  # which a slide leaves out
+    ],
 )
-def test_a_kernel_without_negative_weights_has_a_scale_from_0(kernel, descent, low):
+def test_a_kernel_without_negative_weights_has_a_scale_from_0(kernel, descent, low, theme):
     image = np.random.default_rng(2).integers(0, 9, (12, 12))
     learned = learn_kernel(image, cross_correlate(image, kernel), (2, 2), descent=descent)
-    [axes] = [axes for name, axes in maps(learned.plot()).items() if name == "learned"]
+    figure = learned.plot(theme=theme)
+    [axes] = [axes for name, axes in maps(figure).items() if name == "learned"]
     assert axes.images[0].get_clim()[0] == pytest.approx(low, abs=0.01 if low == 0 else 0.5)
 
 
