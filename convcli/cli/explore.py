@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +29,8 @@ from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType
 from convcli.errors import UsageError, prefix_errors
 from convcli.geometry import ConvOptions, Pair, fill_value, size_text
 from convcli.images.options import ReadOptions
+from convcli.samples import is_sample
+from convcli.signals import is_signal
 
 if TYPE_CHECKING:
     from convcli.batch.memory import MemoryCheck
@@ -123,6 +125,11 @@ def explore(
     sets = kernel_args.sets()
     page_layers = read_page_layers(parsed, sys.stdin.buffer, kernel_args.x)
     filters = kernel_args.filters(conv, sets=sets)
+    local = _local_names([*kernel_args.kernel, *specs])
+    page_layers = page_layers._replace(
+        texts=tuple(map(local, page_layers.texts)),
+        kernels=tuple(_renamed(kernel_set, local) for kernel_set in page_layers.kernels),
+    )
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
     words = _input_words(source, matrix, reading)
@@ -142,7 +149,7 @@ def explore(
             )
         setup = PageSetup(
             PageInput(image, base_name(name), words),
-            _page_kernels(kernel_args, sets),
+            _page_kernels(kernel_args, sets, local),
             conv,
             range=kernel_args.range,
             percentile=kernel_args.percentile,
@@ -221,7 +228,41 @@ def _first_layer(kernel_args: KernelArgs, layers: Sequence[str]) -> tuple[Kernel
     return kernel_args._replace(**{name: values[name] for name in names}), ConvOptions(**conv)
 
 
-def _page_kernels(kernel_args: KernelArgs, sets: list[KernelSet]) -> list[PageKernel]:
+def _local_names(specs: Sequence[str]) -> Callable[[str], str]:
+    """Return a function that leaves the folders out of the names of kernels' files in a text.
+
+    Who has the page has other folders. All names stay as they are where two would become one.
+    """
+    from pathlib import Path
+
+    from convcli.kernels.models.spec import parse_model
+    from convcli.kernels.reading import is_file
+
+    names = {}
+    for spec in specs:
+        model = parse_model(spec)
+        paths = (model.path,) if model else (spec, spec.rpartition("@")[0])
+        for path in filter(is_file, paths):
+            names[path] = Path(path).name
+    if len(set(names.values())) < len(names):
+        names = {}
+
+    def local(text: str) -> str:
+        for path, name in names.items():
+            text = text.replace(path, name)
+        return text
+
+    return local
+
+
+def _renamed(kernel_set: KernelSet, local: Callable[[str], str]) -> KernelSet:
+    kernels = (kernel._replace(name=local(kernel.name)) for kernel in kernel_set.kernels)
+    return kernel_set._replace(label=local(kernel_set.label), kernels=tuple(kernels))
+
+
+def _page_kernels(
+    kernel_args: KernelArgs, sets: list[KernelSet], local: Callable[[str], str]
+) -> list[PageKernel]:
     """Return the kernels of each -k, or the one set that --combine makes of all of them."""
     from convcli.kernels.spec import group_kernels
     from convcli.teaching.explore.page import PageKernel
@@ -233,7 +274,8 @@ def _page_kernels(kernel_args: KernelArgs, sets: list[KernelSet]) -> list[PageKe
         scaling = ("--divisor", f"{kernel_args.divisor:g}")
     scaling += ("--density",) * kernel_args.density
     order = ("--channel-order", "bgr") if kernel_args.channel_order == "bgr" else ()
-    specs = kernel_args.kernel
+    specs = list(map(local, kernel_args.kernel))
+    sets = [_renamed(kernel_set, local) for kernel_set in sets]
     if kernel_args.combine is None:
         return [
             PageKernel(kernel_set, ("-k", spec, *order), scaling)
@@ -283,12 +325,21 @@ def _checked_position(
 
 
 def _input_words(source: str, matrix: str | None, reading: ReadOptions) -> tuple[str, ...]:
-    """Return the arguments by which ``convcli apply`` reads the image, but for its size."""
+    """Return the arguments by which ``convcli apply`` reads the image, but for its size.
+
+    A file is named without its folder, which nobody else has.
+    """
+    from pathlib import Path
+
     words = [] if reading.channels == "auto" else ["--channels", reading.channels]
     if reading.x is not None and reading.x.given:
         count = "" if reading.x.length is None else f":{reading.x.length}"
         words += ["--x", reading.x.text + count]
-    return (*words, *(("--matrix", matrix) if matrix is not None else (source,)))
+    if matrix is not None:
+        return (*words, "--matrix", matrix)
+    name = source if is_signal(source) else Path(source).name
+    is_other = name != source and (name.startswith("-") or is_sample(name) or is_signal(name))
+    return (*words, f"./{name}" if is_other else name)
 
 
 def _open(output: str) -> None:

@@ -29,7 +29,7 @@ from convcli.cli.options import (
     range_option,
     speed_option,
 )
-from convcli.cli.types import IntegerType, KernelSpecType, WordType
+from convcli.cli.types import FloatType, IntegerType, KernelSpecType, WordType
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions
@@ -279,7 +279,7 @@ _SCALING = (
     kernel_option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
     kernel_option(
         "--divisor",
-        type=float,
+        type=FloatType(),
         metavar="D",
         rare=True,
         help="Divide by D instead of the kernel's own divisor.",
@@ -291,7 +291,7 @@ _VALUES = (
     PERCENTILE,
     range_option(
         "--bias",
-        type=float,
+        type=FloatType(),
         metavar="B",
         rare=True,
         show_default="the kernel's own",

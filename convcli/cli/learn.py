@@ -45,6 +45,7 @@ from convcli.cli.options import (
     read_as_stored_options,
 )
 from convcli.cli.types import (
+    FloatType,
     InputType,
     KernelSpecType,
     PaddingType,
@@ -106,7 +107,7 @@ descent_options = option_group(
     ),
     descent_option(
         "--rate",
-        type=float,
+        type=FloatType(),
         metavar="R",
         show_default="1 / the largest curvature",
         help="Learning rate for pixels scaled to variance 1.",
@@ -114,7 +115,7 @@ descent_options = option_group(
     descent_option("--epochs", type=int, metavar="N", show_default="200", help="Number of steps."),
     descent_option(
         "--momentum",
-        type=float,
+        type=FloatType(),
         metavar="M",
         show_default="0",
         help="Share of each step that is added to the next, e.g. 0.9.",

@@ -39,6 +39,7 @@ from convcli.cli.types import (
     PERCENTILE_PAIR,
     SIZE,
     TITLE_LIST,
+    FloatType,
     IntegerType,
     NumberType,
     OutputType,
@@ -102,7 +103,7 @@ def option(*names: str, group: str, **attributes: Any) -> OptionDecl:
     return OptionDecl(names, {"group": group, **attributes})
 
 
-# To declare an option of a group: kernel_option("--divisor", type=float).
+# To declare an option of a group: kernel_option("--divisor", type=FloatType()).
 value_option = partial(option, group="Value")
 comparison_option = partial(option, group="Comparison")
 model_option = partial(option, group="Model")
@@ -204,7 +205,7 @@ BORDER = conv_option(
 )
 FILL = conv_option(
     "--fill",
-    type=float,
+    type=FloatType(),
     metavar="V",
     rare=True,
     show_default="0",

@@ -66,6 +66,12 @@ class ParsedType(TextType):
         return completion_items(word for word in self.words if word.startswith(incomplete))
 
 
+class FloatType(click.types.FloatParamType):
+    """Any number; a message calls it that, where Click says "float"."""
+
+    name = "number"
+
+
 class IntegerType(click.IntRange):
     """An integer; a message calls it that, where Click says "integer range"."""
 

@@ -172,6 +172,26 @@ def test_a_kernel_from_standard_input(explore):
     assert table["kernels"][0]["planes"] == [[1, 2, 1]]
 
 
+def test_files_are_named_without_the_folders_of_the_author(explore, tmp_path):
+    """The command of the page is for another machine."""
+    folder = tmp_path / "my files"
+    (folder / "more").mkdir(parents=True)
+    (folder / "-toy.csv").write_text("1 2\n3 4\n")
+    for name in ("k.csv", "layer.csv", "more/k.csv"):
+        (folder / name).write_text("1 2 1\n")
+    words = ("-k", folder / "k.csv@90", "--layer", f"conv -k '{folder}/layer.csv'")
+    assert explore(*words, folder / "-toy.csv", "-o", "a.html").code == 0
+    state = state_of()
+    assert str(tmp_path) not in Path("a.html").read_text()
+    assert (state["input"]["name"], state["input"]["words"]) == ("-toy.csv", ["./-toy.csv"])
+    [table], [layer] = given(state), state["layerKernels"]
+    assert (table["spec"], "words" in table) == ("k.csv@90", False), "-k k.csv@90 is usual"
+    assert (layer["spec"], state["settings"]["layers"]) == ("layer.csv", ["conv -k 'layer.csv'"])
+    specs = [str(folder / name) for name in ("k.csv", "more/k.csv")]
+    assert explore("-k", specs[0], "-k", specs[1], "toy.csv", "-o", "b.html").code == 0
+    assert [table["spec"] for table in given(state_of("b.html"))] == specs, "both would be k.csv"
+
+
 def test_open_opens_the_page(explore, monkeypatch):
     opened = []
 
@@ -212,6 +232,8 @@ def test_nothing_is_replaced_unless_asked(explore):
         (["-k", "blur", "--border", "constant", "--fill", "nan", "toy.csv", "-o", "a.html"], 1,
          "the fill of a page must be a finite number, not nan"),
         (["-k", "blur", "--percentile", "2,3", "toy.csv", "-o", "a.html"], 2, "--range percentile"),
+        (["-k", "blur", "--divisor", "1/3", "toy.csv", "-o", "a.html"], 2,
+         "'--divisor': '1/3' is not a valid number"),
         (["-k", "blur", "--at", "6,0", "toy.csv", "-o", "a.html"], 1, "position 6,0 is outside"),
         (["-k", "blur", "--range", "offset", "toy.csv", "-o", "a.html"], 1, "--range offset needs"),
         (["-k", "blur", "--max-memory", "1K", "toy.csv", "-o", "a.html"], 1, "--max-memory"),

@@ -23,15 +23,22 @@
  */
 
 import { codeText, commandText, stateText } from "./command.mjs";
-import { UsageError } from "./errors.mjs";
+import { quoted, UsageError } from "./errors.mjs";
+import { asPair } from "./geometry.mjs";
 import { inputOfLists } from "./inputs.mjs";
 
 /** Return the functions for scripts of a page that shows a session. */
 export function scriptApi(session, code, ready) {
   return {
     ready,
-    set: async ({ input, ...changes }) =>
-      session.change(input === undefined ? changes : { ...changes, input: inputOfLists(input) }),
+    set: async (settings) => {
+      if (settings === null || typeof settings !== "object") {
+        throw new UsageError(`set takes an object such as { stride: 2 }, not ${quoted(settings)}`);
+      }
+      const { input, ...changes } = settings;
+      const given = input === undefined ? {} : { input: inputOfLists(input) };
+      await session.change({ ...changes, ...given }, true);
+    },
     map: () => session.values(),
     pixels: () => session.pixels(),
     stages: () => session.stages.map(({ layer, map }) => ({ layer: layer.label, ...map })),
@@ -51,7 +58,7 @@ function explained(session, row, column, channel) {
           channel % session.result.map.shape[2],
         ]
       : [session.result, channel];
-  const output = session.explain([row, column], result)?.outputs[number];
+  const output = session.explain(asPair([row, column], "position", 0), result)?.outputs[number];
   if (output === undefined) {
     throw new UsageError(`there is no channel ${channel}`);
   }

@@ -6,6 +6,10 @@ const WHITE = [247, 247, 247];
 const POSITIVE = [178, 24, 43];
 export const BELOW = [0, 90, 200];
 export const ABOVE = [230, 110, 0];
+const LINEAR = Float64Array.from({ length: 256 }, (_, level) =>
+  level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4,
+);
+const HALFWAY = Math.sqrt(1.05 * 0.05) - 0.05; // the luminance that black and white differ from alike
 
 /** Write the color of a value from -largest (blue) over 0 (white) to largest (red) into RGBA data. */
 export function paintSigned(data, place, value, largest) {
@@ -45,8 +49,12 @@ export function finiteEnds(values) {
   return low > high ? [0, 0] : [low, high];
 }
 
-/** Return black or white, whichever is easier to read on a cell of RGBA data. */
+/** Return black or white, whichever has the higher contrast on a cell of RGBA data: at least 4.5. */
 export function inkOn(data, place) {
-  const [red, green, blue] = data.subarray(4 * place, 4 * place + 3);
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#111" : "#fff";
+  return luminance(data.subarray(4 * place, 4 * place + 3)) > HALFWAY ? "#000" : "#fff";
+}
+
+/** Return the relative luminance of (R, G, B), as WCAG 2.2 defines it. */
+function luminance([red, green, blue]) {
+  return 0.2126 * LINEAR[red] + 0.7152 * LINEAR[green] + 0.0722 * LINEAR[blue];
 }

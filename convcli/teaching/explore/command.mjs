@@ -4,8 +4,8 @@ import { programText } from "./code.mjs";
 import { formatNumber } from "./decimals.mjs";
 import { UsageError } from "./errors.mjs";
 import { kernelsOfLists, weightsSpec } from "./kernels.mjs";
-import { splitWords } from "./layer_text.mjs";
 import { DEFAULTS } from "./session.mjs";
+import { quotedWord, splitWords } from "./shell_words.mjs";
 
 const CONV_NAMES = ["stride", "dilation", "anchor", "padding", "border", "fill", "operation"];
 const RANGE_NAMES = ["range", "percentile"];
@@ -27,7 +27,9 @@ export function commandText(session) {
 /** Return the options of the convolution, and those of the range, that are not defaults. */
 function optionWords(session) {
   const { settings } = session;
-  const isUnused = (name) => name === "percentile" && settings.range !== "percentile";
+  const isUnused = (name) =>
+    (name === "percentile" && settings.range !== "percentile") ||
+    (name === "fill" && settings.border !== "constant");
   const optionsOf = (names) =>
     names
       .filter((name) => `${settings[name]}` !== `${DEFAULTS[name]}` && !isUnused(name))
@@ -82,14 +84,6 @@ function kernelWords({ settings, tables }) {
 function listsSpec(lists) {
   const { kernels } = kernelsOfLists(lists);
   return kernels.length === 1 ? weightsSpec(kernels[0]) : JSON.stringify(lists);
-}
-
-/** Quote a word for a shell, by the quotes that most shells share where that is possible. */
-function quotedWord(word) {
-  if (/^[\w@%+=:,./-]+$/.test(word)) {
-    return word;
-  }
-  return /["$`\\!]/.test(word) ? `'${word.replaceAll("'", "'\\''")}'` : `"${word}"`;
 }
 
 /** Write the settings that are not defaults as one line. */

@@ -1,7 +1,7 @@
 /** What the views of the input and of the map show: the colors and the texts of their cells. */
 
 import { ABOVE, BELOW, finiteEnds, grayLevel, paintColor, paintSigned } from "./colors.mjs";
-import { formatNumber } from "./decimals.mjs";
+import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
 import { borderAt, OUTSIDE } from "./geometry.mjs";
 
 const SHORT = [6, 4, 3, 2]; // significant digits of texts for smaller and smaller cells
@@ -45,7 +45,8 @@ export function mapContent(session, { channel, showsValues, marksClipped }) {
   const maxValue = showsValues || session.settings.range === "raw" ? null : session.input.maxValue;
   const valueAt = (row, column, number) => values[(row * columns + column) * channels + number];
   const ends = endsOf(values, channels, channel, maxValue);
-  const cells = cellsOf([rows, columns], valueAt, channel, ends);
+  const decimals = () => session.decimals(0);
+  const cells = cellsOf([rows, columns], valueAt, channel, ends, decimals);
   const shown = channel === null ? [0, 1, 2] : [channel];
   const paint = (data) => {
     cells.paint(data);
@@ -56,14 +57,19 @@ export function mapContent(session, { channel, showsValues, marksClipped }) {
       }
     }
   };
-  return { shape: [rows, columns], valueAt, texts: cells.texts, paint };
+  return { ...cells, shape: [rows, columns], valueAt, paint };
 }
 
-/** Return one of the maps of a layer: its values, in gray, or blue and red if some are negative. */
-export function layerContent({ shape: [rows, columns, channels], values }, channel) {
+/**
+ * Return one of the maps of a layer: its values, in gray, or blue and red if some are negative.
+ *
+ * `decimals` returns how many decimals of a value to write.
+ */
+export function layerContent({ shape: [rows, columns, channels], values }, channel, decimals) {
   const valueAt = (row, column, number) => values[(row * columns + column) * channels + number];
   const ends = endsOf(values, channels, channel, null);
-  return { shape: [rows, columns], ...cellsOf([rows, columns], valueAt, channel, ends) };
+  const cells = cellsOf([rows, columns], valueAt, channel, ends, decimals);
+  return { shape: [rows, columns], ...cells };
 }
 
 function isBelow(value, { settings, result, input }) {
@@ -82,10 +88,12 @@ function endsOf(values, channels, channel, maxValue) {
   return finiteEnds(own);
 }
 
-function cellsOf([rows, columns], valueAt, channel, [low, high]) {
+function cellsOf([rows, columns], valueAt, channel, [low, high], decimals = () => null) {
   const numbers = channel === null ? [0, 1, 2] : [channel];
   const isSigned = low < 0;
   const largest = Math.max(-low, high);
+  const valuesAt = (row, column) =>
+    numbers.map((number) => roundNumber(valueAt(row, column, number), decimals()));
   return {
     paint(data) {
       for (let row = 0, place = 0; row < rows; row++) {
@@ -104,15 +112,24 @@ function cellsOf([rows, columns], valueAt, channel, [low, high]) {
       }
     },
     texts(row, column) {
-      const values = numbers.map((number) => valueAt(row, column, number));
+      const values = valuesAt(row, column);
       const texts = SHORT.map((digits) =>
-        values.map((value) => formatNumber(shortened(value, digits))).join("\n"),
+        values.map((value) => shortened(value, digits)).join("\n"),
       );
       return [values.map(formatNumber).join("\n"), ...texts];
+    },
+    line(row, column) {
+      return valuesAt(row, column).map(shortNumber).join(" ");
     },
   };
 }
 
+/** Write a number with so few digits that 1234567 is 1.23e6, and not a whole number that it is not. */
 function shortened(value, digits) {
-  return Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
+  if (!Number.isFinite(value)) {
+    return formatNumber(value);
+  }
+  const rounded = Number(value.toPrecision(digits));
+  const isLarge = Math.abs(rounded) >= 10 ** digits && rounded !== value;
+  return isLarge ? rounded.toExponential().replace("+", "") : formatNumber(rounded);
 }

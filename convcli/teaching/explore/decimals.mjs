@@ -140,6 +140,9 @@ export function roundNumber(number, decimals) {
   if (decimals === null || typeof number === "bigint" || !Number.isFinite(number)) {
     return number;
   }
+  if (Number.isInteger(number)) {
+    return number + 0;
+  }
   if (decimals > 100 || Math.abs(number) >= 1e21) {
     return number; // a double has no more digits there
   }
@@ -151,6 +154,11 @@ export function roundNumber(number, decimals) {
     text = number.toFixed(decimals + 1).slice(0, decimals === 0 ? -2 : -1);
   }
   return Number(text) + 0;
+}
+
+/** Write a number in a line of text: whole numbers with all digits, others with six. */
+export function shortNumber(number) {
+  return formatNumber(Number.isInteger(number) ? number : Number(number.toPrecision(6)));
 }
 
 /** Write a result after `=`, or after `~` if the exact decimal was rounded. */

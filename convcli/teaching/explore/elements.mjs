@@ -50,6 +50,11 @@ export function choice(document, label, words, choose) {
   );
 }
 
+/** Return the number that a text is, or the text, for a message that names it. */
+export function typedNumber(text) {
+  return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
+}
+
 /** Make a field of whole numbers that hands its value on when it changes. */
 export function numberField(document, label, least, enter) {
   return element(document, "input", {

@@ -24,8 +24,7 @@
  */
 
 import { exactProduct, exactSum, reliableDecimals, roundNumber, toNumber } from "./decimals.mjs";
-import { UsageError } from "./errors.mjs";
-import { borderAt, convGeometry, OUTSIDE, sizeText, windowPlaces } from "./geometry.mjs";
+import { borderAt, checkPosition, convGeometry, OUTSIDE, windowPlaces } from "./geometry.mjs";
 import { pixelRule } from "./pixels.mjs";
 import { appliedPlanes, combined } from "./sums.mjs";
 
@@ -44,13 +43,7 @@ export function explain(image, filter, at, valueOf) {
   const shape = image.shape.slice(0, 2);
   const geometries = kernels.map((kernel) => convGeometry(shape, kernel.shape, conv));
   const [geometry] = geometries;
-  const [rows, columns] = geometry.outputShape;
-  if (!(at[0] >= 0 && at[0] < rows && at[1] >= 0 && at[1] < columns)) {
-    throw new UsageError(
-      `position ${at[0]},${at[1]} is outside the ${sizeText([rows, columns])} feature map: ` +
-        `rows are 0 to ${rows - 1}, columns 0 to ${columns - 1}`,
-    );
-  }
+  checkPosition(at, geometry.outputShape);
   const names = kernels[0].addsChannels || image.shape[2] === 1 ? [""] : image.channels;
   const toPixel = pixelRule(filter.range, filter.maxValue, filter.extremes);
   const outputs = names.map((channel, number) => {

@@ -320,7 +320,7 @@ function strongest(strengths, shape, border) {
 }
 
 /** Return the magnitudes that set the reliable decimals of the input and of each layer's maps. */
-function scalesOf(layers, maps) {
+export function scalesOf(layers, maps) {
   const scales = [0];
   layers.forEach((layer, index) => {
     scales.push(scaleOf(layer, maps[index], maps[index + 1], scales[index]));

@@ -4,7 +4,7 @@
  * The rules and the messages are those of convcli/geometry.py and convcli/core/padding.py.
  */
 
-import { UsageError } from "./errors.mjs";
+import { quoted, UsageError } from "./errors.mjs";
 
 export const OPERATIONS = ["correlate", "convolve"];
 export const PADDING_RULES = ["same", "valid", "full", "same-upper", "same-lower", "causal"];
@@ -145,6 +145,16 @@ function resolvedAnchor({ anchor, padding, operation }, kernel, extent, dilation
   return [row * dilations[0], column * dilations[1]];
 }
 
+/** Check that a position lies in a feature map. */
+export function checkPosition([row, column], [rows, columns]) {
+  if (!(row >= 0 && row < rows && column >= 0 && column < columns)) {
+    throw new UsageError(
+      `position ${row},${column} is outside the ${sizeText([rows, columns])} feature map: ` +
+        `rows are 0 to ${rows - 1}, columns 0 to ${columns - 1}`,
+    );
+  }
+}
+
 /** Return the least padding before and after one axis that gives ceil(n/s) outputs. */
 function leastPads(side, reach, step, isUpper) {
   const total = Math.max((Math.ceil(side / step) - 1) * step + reach - side, 0);
@@ -204,10 +214,6 @@ function checkedWhole(value, name, least) {
     throw new UsageError(`${name} must be at least ${least}, not ${value}`);
   }
   return value;
-}
-
-function quoted(value) {
-  return typeof value === "string" ? `'${value}'` : JSON.stringify(value);
 }
 
 /** Return the index of the pixel that a position of an axis shows, or OUTSIDE for a fill value. */

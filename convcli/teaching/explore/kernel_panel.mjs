@@ -1,7 +1,7 @@
 /** Choose a kernel by name or SPEC, edit its weights, and set divisor, bias and combination. */
 
 import { formatNumber } from "./decimals.mjs";
-import { choice, element, field, labeled } from "./elements.mjs";
+import { choice, element, field, labeled, typedNumber } from "./elements.mjs";
 import { KernelEditor } from "./kernel_editor.mjs";
 import { weightsSpec } from "./kernels.mjs";
 import { COMBINATIONS } from "./sums.mjs";
@@ -85,7 +85,7 @@ export class KernelPanel {
     return field(
       this.document,
       label,
-      (text) => this.attempt({ [name]: text.trim() === "" ? null : Number(text) }),
+      (text) => this.attempt({ [name]: text.trim() === "" ? null : typedNumber(text) }),
       { inputmode: "decimal" },
     );
   }

@@ -9,16 +9,18 @@
  * @property {string} label the SPEC
  * @property {object[]} kernels as in sums.mjs
  * @property {string | null} combine
- * @property {boolean} [takesAngle] its formula takes an angle, which this page does not compute
+ * @property {boolean} [takesArguments] it has a formula, which this page does not compute
+ * @property {boolean} [takesAngle] one of its arguments is an angle
  */
 
 import { formatNumber } from "./decimals.mjs";
-import { UsageError } from "./errors.mjs";
+import { nearest, quoted, UsageError } from "./errors.mjs";
 import { FORMULAS, WITH_ANGLE } from "./formulas.mjs";
+import { quotedWord } from "./shell_words.mjs";
 
 const NUMBER = /^[+-]?(?:\d+\/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)$/;
 const INTEGER_OR_FRACTION = /^[+-]?\d+(?:\/\d+)?$/;
-const MAX_WEIGHT = 1e30;
+export const MAX_WEIGHT = 1e30; // also of divisors
 const MAX_DIVISOR = 2 ** 31; // a larger common denominator makes unwieldy integers
 // The eight cells around the center of a 3x3 matrix, clockwise from the upper left.
 const RING = [0, 1, 2, 5, 8, 7, 6, 3];
@@ -60,17 +62,18 @@ export function readSpec(text, tables) {
   if (looksLikeMatrix(base)) {
     return { label: spec, kernels: [turned(parseMatrix(base))], combine: null };
   }
+  if (tables.has(name) && !tables.get(name).takesArguments) {
+    throw new UsageError(`${name} takes no arguments`);
+  }
   if (tables.has(name) || /[.@:]/.test(base)) {
     throw new UsageError(
-      `this page cannot compute ${spec}; 'convcli explore -k "${spec}" ... -o page.html' writes ` +
-        "one that has it",
+      `this page cannot compute ${spec}; one that has it is written by: ` +
+        `convcli explore -k ${quotedWord(spec)} INPUT -o page.html`,
     );
   }
-  const near = [...tables.keys()].filter((known) => known.startsWith(base.slice(0, 3)));
-  const advice = near.length
-    ? `did you mean ${near.slice(0, 3).join(" or ")}?`
-    : "see 'convcli kernels list'";
-  throw new UsageError(`no kernel is named ${base}; ${advice}`);
+  const near = nearest(base.toLowerCase().replace(/[_ ]/g, "-").slice(0, 80), [...tables.keys()], 3);
+  const advice = near.length ? `did you mean ${near.join(" or ")}?` : "see 'convcli kernels list'";
+  throw new UsageError(`no kernel is named ${quoted(base)}; ${advice}`);
 }
 
 /** Return a SPEC as it is shown: as typed, on one line. */

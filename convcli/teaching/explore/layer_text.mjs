@@ -6,7 +6,7 @@
  */
 
 import { formatNumber } from "./decimals.mjs";
-import { prefixErrors, UsageError } from "./errors.mjs";
+import { nearest, prefixErrors, quoted, UsageError } from "./errors.mjs";
 import {
   ANCHORS,
   BORDER_NAMES,
@@ -18,24 +18,17 @@ import {
   sizeText,
 } from "./geometry.mjs";
 import { readSpec } from "./kernels.mjs";
+import { splitWords } from "./shell_words.mjs";
 import { COMBINATIONS } from "./sums.mjs";
 
 const POOLINGS = ["max", "min", "avg"];
 const NO_SUM = 1e-12; // of the magnitudes of the weights: a smaller sum counts as 0
 
-/** Return a text in quotes, as Python writes it. */
-function quotedText(text) {
-  const escaped = text.replaceAll("\\", "\\\\");
-  return text.includes("'") && !text.includes('"')
-    ? `"${escaped}"`
-    : `'${escaped.replaceAll("'", "\\'")}'`;
-}
-
 function oneOf(words) {
   return (text) => {
     if (!words.includes(text)) {
       throw new UsageError(
-        `${quotedText(text)} is not one of ${words.map(quotedText).join(", ")}`,
+        `${quoted(text)} is not one of ${words.map(quoted).join(", ")}`,
       );
     }
     return text;
@@ -48,10 +41,10 @@ function isNumber(text) {
 
 function readNumber(text) {
   if (!isNumber(text)) {
-    throw new UsageError(`could not convert string to float: ${quotedText(text)}`);
+    throw new UsageError(`could not convert string to float: ${quoted(text)}`);
   }
   if (!Number.isFinite(Number(text))) {
-    throw new UsageError(`${quotedText(text)} is not a finite number`);
+    throw new UsageError(`${quoted(text)} is not a finite number`);
   }
   return Number(text);
 }
@@ -59,7 +52,7 @@ function readNumber(text) {
 function readPositive(text) {
   const number = readNumber(text);
   if (number <= 0) {
-    throw new UsageError(`${quotedText(text)} is not greater than 0`);
+    throw new UsageError(`${quoted(text)} is not greater than 0`);
   }
   return number;
 }
@@ -68,12 +61,12 @@ function readPair(text, least = 1) {
   const match = /^\s*(\d+)\s*(?:([,xX×])\s*(\d+)\s*)?$/.exec(text);
   if (match === null) {
     throw new UsageError(
-      `${quotedText(text)} is not a number N, rows,columns such as 3,5, or widthxheight such as 5x3`,
+      `${quoted(text)} is not a number N, rows,columns such as 3,5, or widthxheight such as 5x3`,
     );
   }
   const [first, second] = [Number(match[1]), Number(match[3] ?? match[1])];
   if (Math.min(first, second) < least) {
-    throw new UsageError(`${quotedText(text)}: numbers must be at least ${least}`);
+    throw new UsageError(`${quoted(text)}: numbers must be at least ${least}`);
   }
   return match[2] === undefined || match[2] === "," ? [first, second] : [second, first];
 }
@@ -85,7 +78,7 @@ function readPads(text) {
   const numbers = text.split(",");
   if (!/^\s*\d+\s*(,\s*\d+\s*){0,3}$/.test(text) || numbers.length === 3) {
     throw new UsageError(
-      `${quotedText(text)} is not one of same, valid, full, N, V,H and T,B,L,R`,
+      `${quoted(text)} is not one of same, valid, full, N, V,H and T,B,L,R`,
     );
   }
   return numbers.map(Number);
@@ -95,7 +88,7 @@ function readPads(text) {
 function readSides(text) {
   const numbers = readPads(text);
   if (typeof numbers === "string") {
-    throw new UsageError(`${quotedText(text)} is a rule; give numbers: N, V,H or T,B,L,R`);
+    throw new UsageError(`${quoted(text)} is a rule; give numbers: N, V,H or T,B,L,R`);
   }
   const [top, bottom, left, right] = Object.values(resolvedPads(numbers, [1, 1]));
   return [
@@ -106,7 +99,7 @@ function readSides(text) {
 
 function readCount(text) {
   if (!/^\s*\d+\s*$/.test(text) || Number(text) < 1) {
-    throw new UsageError(`${quotedText(text)} is not a whole number of at least 1`);
+    throw new UsageError(`${quoted(text)} is not a whole number of at least 1`);
   }
   return Number(text);
 }
@@ -117,7 +110,7 @@ function readAnchor(text) {
   }
   const match = /^\s*(\d{1,10})\s*,\s*(\d{1,10})\s*$/.exec(text);
   if (match === null) {
-    throw new UsageError(`${quotedText(text)} is not before, after or ROW,COL such as 0,1`);
+    throw new UsageError(`${quoted(text)} is not before, after or ROW,COL such as 0,1`);
   }
   return [Number(match[1]), Number(match[2])];
 }
@@ -240,14 +233,16 @@ function readLayer(text, tables, level, number) {
   }
   const [name] = words.splice(0, 1);
   if (!Object.hasOwn(GRAMMAR, name)) {
-    throw new UsageError(`No such layer ${quotedText(name)}: the layers are ${NAMES}`);
+    const [near] = nearest(name, Object.keys(GRAMMAR), 1);
+    const hint = near === undefined ? `the layers are ${NAMES}` : `did you mean ${near}?`;
+    throw new UsageError(`No such layer ${quoted(name)}: ${hint}`);
   }
   const prefix = `layer ${number} (${name})`;
   const values = prefixErrors(prefix, () => takeValues(GRAMMAR[name], words));
   if (words.length > 0) {
     throw new UsageError(
-      `layer ${number}: ${quotedText(text)} is more than the layer ${name}: ` +
-        `${quotedText(words[0])} follows; give each layer its own text`,
+      `layer ${number}: ${quoted(text)} is more than the layer ${name}: ` +
+        `${quoted(words[0])} follows; give each layer its own text`,
     );
   }
   return prefixErrors(prefix, () => GRAMMAR[name].build(values, tables, level));
@@ -481,43 +476,4 @@ function withDivisor(kernel, { normalize, divisor }) {
     throw new UsageError(`${kernel.name}: the weights sum to 0 and cannot be normalized to 1`);
   }
   return { ...kernel, divisor: sum };
-}
-
-/** Split a text into words as a shell does, without looking inside them. */
-export function splitWords(text) {
-  const words = [];
-  let word = null;
-  for (let place = 0; place < text.length; place++) {
-    const letter = text[place];
-    if (/[ \t\r\n]/.test(letter)) {
-      if (word !== null) {
-        words.push(word);
-      }
-      word = null;
-      continue;
-    }
-    word ??= "";
-    if (letter === "\\") {
-      place++;
-      if (place === text.length) {
-        throw new UsageError(`${quotedText(text)}: No escaped character`);
-      }
-      word += text[place];
-    } else if (letter === "'" || letter === '"') {
-      let end = place + 1;
-      while (end < text.length && text[end] !== letter) {
-        const isEscape = letter === '"' && text[end] === "\\" && /["\\]/.test(text[end + 1] ?? "");
-        end += isEscape ? 1 : 0;
-        word += text[end] ?? "";
-        end++;
-      }
-      if (end >= text.length) {
-        throw new UsageError(`${quotedText(text)}: No closing quotation`);
-      }
-      place = end;
-    } else {
-      word += letter;
-    }
-  }
-  return word === null ? words : [...words, word];
 }

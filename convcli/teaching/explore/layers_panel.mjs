@@ -8,7 +8,7 @@
 
 import { finiteEnds } from "./colors.mjs";
 import { layerContent } from "./contents.mjs";
-import { formatNumber, roundNumber } from "./decimals.mjs";
+import { roundNumber, shortNumber } from "./decimals.mjs";
 import { element, labeled } from "./elements.mjs";
 import { placesText } from "./explain_text.mjs";
 import { sizeText } from "./geometry.mjs";
@@ -123,7 +123,8 @@ export class LayersPanel {
       );
     }
     choiceLabel.hidden = count === 1;
-    view.setContent(layerContent(map, Number(choice.value)));
+    const decimals = () => this.session.decimals(index + 1);
+    view.setContent(layerContent(map, Number(choice.value), decimals));
   }
 
   /** Mark the field of a value, or what the pixel under the pointer feeds. */
@@ -151,10 +152,16 @@ export class LayersPanel {
         ? this.valueText(view, fields[0])
         : fed
           ? TEXTS.feeds(countOf(ofMap(fed[index], Number(choice.value))))
-          : TEXTS.ends(...finiteEnds(session.stages[index].map.values).map(shortNumber));
+          : TEXTS.ends(...this.endsOf(index));
     });
     this.maps.showFields(fields);
     this.explain(value);
+  }
+
+  endsOf(index) {
+    const decimals = this.session.decimals(index + 1);
+    const ends = finiteEnds(this.session.stages[index].map.values);
+    return ends.map((number) => shortNumber(roundNumber(number, decimals)));
   }
 
   valueText(view, region) {
@@ -162,7 +169,7 @@ export class LayersPanel {
     const isEmpty = region.rows.length === 0 || region.columns.length === 0;
     const field = isEmpty ? "" : `\n${TEXTS.field(placesText(region))}`;
     const pinned = this.isPinned ? ` (${TEXTS.pinned})` : "";
-    return `${TEXTS.place(...at)}: ${view.content.texts(...at)[0]}${pinned}${field}`;
+    return `${TEXTS.place(...at)}: ${view.content.line(...at)}${pinned}${field}`;
   }
 
   point(number, cell) {
@@ -213,8 +220,4 @@ function layerTexts(text) {
     .split("\n")
     .map((line) => line.trim())
     .filter(Boolean);
-}
-
-function shortNumber(number) {
-  return formatNumber(roundNumber(number, 6));
 }

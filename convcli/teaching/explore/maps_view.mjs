@@ -7,7 +7,7 @@
 
 import { finiteEnds } from "./colors.mjs";
 import { inputContent, isColor, mapContent } from "./contents.mjs";
-import { formatNumber, roundNumber } from "./decimals.mjs";
+import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
 import { choice, element, field, labeled } from "./elements.mjs";
 import {
   borderAt,
@@ -80,7 +80,9 @@ export class MapsView {
       role: "img",
       "aria-label": TEXTS.histogram,
     });
-    this.map.root.append(element(document, "div", { class: "values" }, this.stats, this.histogram));
+    this.ends = element(document, "div", { class: "ends", "aria-hidden": "true" });
+    const figure = element(document, "div", {}, this.histogram, this.ends);
+    this.map.root.append(element(document, "div", { class: "values" }, this.stats, figure));
     this.root = element(document, "div", { class: "maps" }, this.input.root, this.map.root);
     session.onChange((what) => this.changed(what));
   }
@@ -211,8 +213,10 @@ export class MapsView {
     const ends = finiteEnds(map.values);
     const count = map.values.reduce((sum, value) => sum + isClipped(value), 0);
     drawHistogram(this.histogram, histogramOf(map.values, ends, isClipped));
+    const texts = ends.map((number) => shortNumber(roundNumber(number, this.session.decimals(0))));
+    this.ends.replaceChildren(...texts.map((text) => element(this.document, "span", {}, text)));
     this.stats.textContent = TEXTS.stats(
-      ...ends.map((number) => formatNumber(roundNumber(number, 6))),
+      ...texts,
       `${formatNumber(roundNumber((100 * count) / map.values.length, 2))} %`,
     );
   }
@@ -264,7 +268,7 @@ export class MapsView {
     if (this.pointedPixel === null) {
       input.place.textContent = "";
     }
-    const value = this.hidesOutput ? "?" : map.view.content.texts(...at)[0];
+    const value = this.hidesOutput ? "?" : map.view.content.line(...at);
     map.place.textContent =
       `${TEXTS.place(...at)}: ${value}` + (this.isPinned ? ` (${TEXTS.pinned})` : "");
   }
@@ -327,7 +331,7 @@ export class MapsView {
     this.drawMarks();
     this.onPoint();
     const isPadding = row < 0 || row >= inputShape[0] || column < 0 || column >= inputShape[1];
-    const [text] = input.view.content.texts(...cell);
+    const text = input.view.content.line(...cell);
     const source = [row, column].map((place, axis) =>
       borderAt(place, inputShape[axis], session.conv.border),
     );

@@ -220,15 +220,20 @@ def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
     """Return kernels as the page reads them, without what is usual; see state.mjs."""
     label, members, combine, *_ = entry.kernels
     named = CATALOGUE.get(label)
-    takes_angle = isinstance(named, ComputedKernel) and any(
-        parameter.name == "angle" for parameter in named.parameters
-    )
-    usual = {"combine": None, "takesAngle": False, "words": ("-k", label), "scaling": ()}
+    parameters = named.parameters if isinstance(named, ComputedKernel) else ()
+    usual = {
+        "combine": None,
+        "takesArguments": False,
+        "takesAngle": False,
+        "words": ("-k", label),
+        "scaling": (),
+    }
     table = {
         "spec": label,
         "group": group,
         "combine": combine,
-        "takesAngle": takes_angle,
+        "takesArguments": bool(parameters),
+        "takesAngle": any(parameter.name == "angle" for parameter in parameters),
         "words": entry.words,
         "scaling": entry.scaling,
         "kernels": [_without(_kernel(kernel), {"name": label}) for kernel in members],

@@ -33,11 +33,12 @@
  * @property {(value: number) => boolean} isClipped
  */
 
-import { UsageError } from "./errors.mjs";
+import { reliableDecimals } from "./decimals.mjs";
+import { quoted, UsageError } from "./errors.mjs";
 import { explain } from "./explain.mjs";
-import { explainLayers } from "./explain_layers.mjs";
-import { asPair, borderName, convGeometry, countText, sizeText } from "./geometry.mjs";
-import { kernelsOfLists, readSpec } from "./kernels.mjs";
+import { explainLayers, scalesOf } from "./explain_layers.mjs";
+import { asPair, borderName, checkPosition, convGeometry, countText, sizeText } from "./geometry.mjs";
+import { kernelsOfLists, MAX_WEIGHT, readSpec } from "./kernels.mjs";
 import { readLayers } from "./layer_text.mjs";
 import { fieldsOf, planLayers, regionsFed, workOf } from "./layers.mjs";
 import { clippedRule, extremesOf, pixelRule } from "./pixels.mjs";
@@ -108,14 +109,18 @@ export class Session {
    *
    * A new kernel comes with its own divisor, bias and rule of combination, unless they are given.
    * A change that a worker still computes counts as made; of several such, only the last is shown.
+   * A position outside of the map becomes the last one inside, unless `isStrict` refuses it.
    *
    * @returns {Promise<void>} resolved when the maps are current
    */
-  async change({ input, ...changes }) {
+  async change({ input, ...changes }, isStrict = false) {
     const own = "kernel" in changes ? { divisor: null, bias: null, combine: null } : {};
     const before = this.pending ?? this;
     const next = { input: input ?? before.input };
     const checked = this.checked(next.input, { ...before.settings, ...own, ...changes });
+    if (isStrict && "at" in changes) {
+      checkPosition(asPair(changes.at, "at", 0), checked.results[0].geometry.outputShape);
+    }
     next.settings = checked.settings;
     this.pending = next;
     const job = jobOf(next.input, checked);
@@ -136,7 +141,7 @@ export class Session {
     const names = ["kernel", ...Object.keys(DEFAULTS)];
     const unknown = Object.keys(settings).find((name) => !names.includes(name));
     if (unknown !== undefined) {
-      throw new UsageError(`there is no setting ${unknown}; use ${names.join(", ")}`);
+      throw new UsageError(`there is no setting ${unknown}; use input, ${names.join(", ")}`);
     }
     const conv = {
       operation: settings.operation,
@@ -199,6 +204,9 @@ export class Session {
     if (divisor === 0) {
       throw new UsageError("a kernel's divisor cannot be 0");
     }
+    if (Math.abs(divisor) > MAX_WEIGHT) {
+      throw new UsageError("a kernel's divisor must be finite and within ±1e+30");
+    }
     if (combine !== null && (set.kernels.length < 2 || !COMBINATIONS.includes(combine))) {
       throw new UsageError(
         `combine needs two or more kernels and must be one of ${COMBINATIONS.join(", ")}`,
@@ -231,6 +239,7 @@ export class Session {
       return withPixels({ ...result, maps: own }, map);
     });
     this.shapes = shapes;
+    this.scales = null;
     this.stages = layers.map((layer, number) => withPixels({ layer }, maps.stages[number]));
     this.shown = Math.min(this.shown, results.length - 1);
     this.notify("maps");
@@ -283,10 +292,20 @@ export class Session {
 
   /** Explain a value of the n-th layer after the convolution; see explain_layers.mjs. */
   explainLayer(number, place) {
+    return explainLayers(...this.layersAndMaps(), number + 1, place);
+  }
+
+  /** Return how many decimals of the n-th layer's maps to write, of the convolution's for 0. */
+  decimals(number) {
+    this.scales ??= scalesOf(...this.layersAndMaps());
+    return reliableDecimals(this.scales[number + 1]);
+  }
+
+  /** Return all layers, the convolution first, and the maps before and after each. */
+  layersAndMaps() {
     const layers = [convLayer(this), ...this.stages.map(({ layer }) => layer)];
     const first = stackMaps(this.results.map(({ map }) => map));
-    const maps = [this.input, first, ...this.stages.map(({ map }) => map)];
-    return explainLayers(layers, maps, number + 1, place);
+    return [layers, [this.input, first, ...this.stages.map(({ map }) => map)]];
   }
 
   /** Return what of each layer's maps a pixel of the input feeds; see regionsFed in layers.mjs. */
@@ -366,6 +385,9 @@ function shortest(numbers) {
 }
 
 function checkedNumber(value, name) {
+  if (typeof value !== "number") {
+    throw new UsageError(`${name} must be a number, not ${quoted(value)}`);
+  }
   if (!Number.isFinite(value)) {
     throw new UsageError(`${name} must be a finite number, not ${value}`);
   }

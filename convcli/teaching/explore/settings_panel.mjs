@@ -1,8 +1,9 @@
 /** How the kernel slides, and how values become pixels; with the formula of the map's size. */
 
-import { choice, element, field, labeled, numberField, slider } from "./elements.mjs";
+import { choice, element, field, labeled, numberField, slider, typedNumber } from "./elements.mjs";
 import { BORDERS, OPERATIONS, PADDING_RULES } from "./geometry.mjs";
 import { RANGES } from "./pixels.mjs";
+import { DEFAULTS } from "./session.mjs";
 import { TEXTS } from "./texts.mjs";
 
 const MOST_STRIDE = 8; // of the sliders; fields take any number
@@ -15,12 +16,13 @@ export class SettingsPanel {
    * @param {(changes: object) => void} attempt changes settings, or says why it cannot
    */
   constructor(document, session, attempt) {
+    this.document = document;
     this.session = session;
     this.operation = choice(document, TEXTS.operation, OPERATIONS, (operation) =>
       attempt({ operation }),
     );
     this.border = choice(document, TEXTS.border, BORDERS, (border) => attempt({ border }));
-    this.fill = field(document, TEXTS.fill, (text) => attempt({ fill: Number(text) }), {
+    this.fill = field(document, TEXTS.fill, (text) => attempt({ fill: typedNumber(text) }), {
       inputmode: "decimal",
     });
     this.fillLabel = labeled(document, TEXTS.fill, this.fill);
@@ -41,7 +43,9 @@ export class SettingsPanel {
     this.dilation = pairControls(document, TEXTS.dilation, MOST_DILATION, (dilation) =>
       attempt({ dilation }),
     );
-    const readAnchor = (text) => (/\d/.test(text) ? text.split(",").map(Number) : text.trim());
+    // An empty field leaves the anchor out.
+    const readAnchor = (text) =>
+      /\d/.test(text) ? text.split(",").map(typedNumber) : text.trim() || DEFAULTS.anchor;
     this.anchor = field(
       document,
       TEXTS.anchor,
@@ -50,7 +54,7 @@ export class SettingsPanel {
     );
     this.range = choice(document, TEXTS.range, RANGES, (range) => attempt({ range }));
     this.percentile = field(document, TEXTS.percentile, (text) =>
-      attempt({ percentile: text.split(",").map(Number) }),
+      attempt({ percentile: text.split(",").map(typedNumber) }),
     );
     this.percentileLabel = labeled(document, TEXTS.percentile, this.percentile);
     this.formula = element(document, "p", { class: "formula" });
@@ -122,7 +126,17 @@ export class SettingsPanel {
         out: geometry.outputShape[axis],
       }),
     );
-    this.formula.textContent = lines.join("\n");
+    // A narrow page breaks a line between its parts only.
+    this.formula.replaceChildren(
+      ...lines.map((parts) =>
+        element(
+          this.document,
+          "span",
+          {},
+          ...parts.flatMap((part) => [element(this.document, "span", {}, part), " "]),
+        ),
+      ),
+    );
   }
 }
 

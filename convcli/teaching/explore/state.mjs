@@ -5,7 +5,8 @@
  * @property {string} css
  * @property {{name, shape, dtype, pixels, channels, maxValue, words}} input pixels in base64, in
  *   little-endian order
- * @property {object[]} kernels {spec, group, combine, takesAngle, words, scaling, kernels}; planes
+ * @property {object[]} kernels {spec, group, combine, takesArguments, takesAngle, words, scaling,
+ *   kernels}; planes
  *   of integers are lists, others doubles in base64. A kernel can be the SPEC of another table.
  *   Fields with the values below are left out, as the name of a kernel if it is the SPEC.
  * @property {object[]} layerKernels tables of kernels that layers name, where they differ from
@@ -42,7 +43,7 @@ export function readTables(tables) {
   const bySpec = new Map(tables.map((table) => [table.spec, table.kernels]));
   return new Map(
     tables.map(({ spec, ...given }) => {
-      const usual = { combine: null, takesAngle: false, words: ["-k", spec], scaling: [] };
+      const usual = { combine: null, takesArguments: false, takesAngle: false, words: ["-k", spec], scaling: [] };
       const kernels = given.kernels.map((kernel) =>
         typeof kernel === "string"
           ? readKernel(bySpec.get(kernel)[0], kernel)

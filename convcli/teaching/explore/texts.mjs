@@ -91,7 +91,8 @@ export const TEXTS = {
   useMatrix: "Use this matrix",
   ownHint:
     "A file can also be dropped or pasted anywhere. Images are read in 8 bits (sRGB), at most 512 " +
-    "pixels a side, on white. The input stays in this browser; the state does not hold it.",
+    "pixels a side; what is transparent becomes white. The input stays in this browser; the state " +
+    "does not hold it.",
   paint: "Paint",
   paintValue: "Value to paint with",
   command: "Command",
@@ -112,8 +113,11 @@ export const TEXTS = {
   state: "State",
   stateHint: "Copy the state to keep these settings; paste one and press Enter to have them back.",
   working: "computing ...",
-  sizeLine: (name, { n, p, d, k, s, out }) =>
-    `${name}: floor((${n} + ${p} - ${d}*(${k} - 1) - 1)/${s}) + 1 = ${out}`,
+  sizeLine: (name, { n, p, d, k, s, out }) => [
+    `${name}:`,
+    `floor((${n} + ${p} - ${d}*(${k} - 1) - 1)/${s})`,
+    `+ 1 = ${out}`,
+  ],
   gridLabel: (name, size) =>
     `${name}, ${size}. Arrow keys move the window; plus, minus and 0 zoom; Enter pins, Escape frees.`,
   gridHint:

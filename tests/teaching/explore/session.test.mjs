@@ -5,6 +5,10 @@ import test from "node:test";
 const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
 const { mapsOf } = await import(new URL("results.mjs", explore));
 const { Session } = await import(new URL("session.mjs", explore));
+const { scriptApi } = await import(new URL("api.mjs", explore));
+const { inkOn } = await import(new URL("colors.mjs", explore));
+const { commandText } = await import(new URL("command.mjs", explore));
+const { layerContent } = await import(new URL("contents.mjs", explore));
 const { inputOfLists } = await import(new URL("inputs.mjs", explore));
 
 const SMALL = inputOfLists([
@@ -105,4 +109,70 @@ test("a weight of 0 adds nothing, not even to what is infinite", async () => {
   await session.change({ input: inputOfLists([[1, 2, 3, Infinity, 5, 6, 7, 8]]) });
   await session.change({ kernel: "1 0 2", padding: "valid" });
   assert.deepEqual(Array.from(session.values().values), [7, Infinity, 13, Infinity, 19, 22]);
+});
+
+test("settings are refused in the command's words", async () => {
+  const { session } = slowSession();
+  const refusals = [
+    [{ divisor: "1/3" }, "divisor must be a number, not '1/3'"],
+    [{ bias: NaN }, "bias must be a finite number, not NaN"],
+    [{ divisor: -1e31 }, "a kernel's divisor must be finite and within ±1e+30"],
+    [{ anchor: [0, NaN] }, "anchor must be a whole number, not NaN"],
+    [
+      { padding: "same-upper", anchor: [0, 0] },
+      "padding same-upper has an anchor of its own; leave out the anchor",
+    ],
+    [
+      { at: [0, 3] },
+      "position 0,3 is outside the 3x2 feature map: rows are 0 to 1, columns 0 to 2",
+    ],
+    [null, "set takes an object such as { stride: 2 }, not null"],
+    [
+      { kernel: "nets/m 1.onnx" },
+      "this page cannot compute nets/m 1.onnx; one that has it is written by: " +
+        'convcli explore -k "nets/m 1.onnx" INPUT -o page.html',
+    ],
+  ];
+  for (const [settings, message] of refusals) {
+    await assert.rejects(scriptApi(session, null, null).set(settings), { message });
+  }
+  await session.change({ at: [0, 3] });
+  assert.deepEqual(session.settings.at, [0, 2], "a state of another input still fits");
+});
+
+test("the command has no fill of a border that holds none", async () => {
+  const { session } = slowSession();
+  await session.change({ border: "constant", fill: 7 });
+  assert.match(commandText(session), /--border constant --fill 7 /);
+  await session.change({ border: "edge" });
+  assert.doesNotMatch(commandText(session), /fill/);
+});
+
+test("a map is written without rounding errors", async () => {
+  const { session } = slowSession();
+  await session.change({ input: inputOfLists([[0.1, 0.2], [1234567, 1e-20]]), kernel: "1 2" });
+  const texts = (values, decimals) => {
+    const map = { shape: [1, values.length, 1], values: Float64Array.from(values) };
+    const content = layerContent(map, 0, () => decimals);
+    return values.map((_, column) => [content.line(0, column), content.texts(0, column).at(-1)]);
+  };
+  assert.deepEqual(
+    texts([0.1 + 0.2, 2 / 3, 1234567, -0.5, 1e-17], 15),
+    [["0.3", "0.3"], ["0.666667", "0.67"], ["1234567", "1.2e6"], ["-0.5", "-0.5"], ["0", "0"]],
+  );
+  assert.equal(session.decimals(0), 8, "of 3 * 1234567 in doubles");
+});
+
+test("numbers in cells have a contrast of 4.5", () => {
+  const linear = (level) =>
+    level / 255 <= 0.04045 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4;
+  for (let level = 0; level < 256; level++) {
+    for (const color of [[level, level, level], [level, 255 - level, 0], [0, level, 255 - level]]) {
+      const ink = inkOn(Uint8ClampedArray.from([...color, 255]), 0) === "#000" ? 0 : 1;
+      const [red, green, blue] = color.map(linear);
+      const paper = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+      const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+      assert.ok(contrast >= 4.5, `${color}: ${contrast}`);
+    }
+  }
 });

@@ -261,13 +261,31 @@ COMPUTED = [
     *("dog:7,sigma=2", "dog:sigma=1.5,ratio=2", "dog:3,1,0.5", "dog@45", "dog:3@45", "dog:2,3,4,5"),
 ]
 OUTLINE = PageKernel(read_spec("outline"), ())
+NOT_NAMES = [
+    *("OUTLINE", "outlin", "Sobel_X", "sobel xx", "bluer", "gausian", "gauss", "no-such", "zzz"),
+    *("outline:5", "sobel:3@45", "OUTLINE@90", "it's", 'say "it\'s"', "lap", "kirsh-ne"),
+]
 
 
-def test_specs_name_the_same_kernels(run_cases):
-    choose = random.Random(3)
+@pytest.fixture(scope="module")
+def tables():
+    """The kernels that every page has."""
     source = PageInput(image_of(np.zeros((9, 9))), "", ())
     page = explore_page(PageSetup(source, [OUTLINE], ConvOptions()))
-    tables = json.loads(re.search(r"data-convcli-state>(.*?)</script>", page)[1])["kernels"]
+    return json.loads(re.search(r"data-convcli-state>(.*?)</script>", page)[1])["kernels"]
+
+
+def test_names_that_are_none_are_refused_in_the_same_words(run_cases, tables):
+    """With the names that are most like them."""
+    _, *answers = run_cases([{"tables": tables}, *({"spec": spec} for spec in NOT_NAMES)])
+    for spec, answer in zip(NOT_NAMES, answers, strict=True):
+        with pytest.raises(ConvcliError) as refusal:
+            read_spec(spec)
+        assert answer["error"] == str(refusal.value)
+
+
+def test_specs_name_the_same_kernels(run_cases, tables):
+    choose = random.Random(3)
     specs = [*CATALOGUE, *(f"{name}@{angle}" for name in CATALOGUE for angle in (45, -90, 180, 30))]
     specs += [random_gaussian(choose) for _ in range(200)] + MATRICES + COMPUTED
     _, *answers = run_cases([{"tables": tables}, *({"spec": spec} for spec in specs)])

@@ -216,8 +216,21 @@ def test_a_person_changes_kernel_and_settings(browser, write):
     enter = "(each.value = 'no-such', each.dispatchEvent(new Event('change')))"
     browser.element("input[aria-label='SPEC']", enter)
     browser.settle()
-    assert "no kernel is named no-such" in browser.element(".problem", "each.textContent")
+    assert "no kernel is named 'no-such'" in browser.element(".problem", "each.textContent")
     assert browser.element("input[aria-label='SPEC']", "each.value") == matrix
+    for label, text, said in [
+        ("Divisor", "1/3", "divisor must be a number, not '1/3'"),
+        ("Anchor", "0,x", "anchor must be a whole number, not 'x'"),
+        ("Anchor", "", ""),
+    ]:
+        enter = f"(each.value = '{text}', each.dispatchEvent(new Event('change')))"
+        browser.element(f"input[aria-label='{label}']", enter)
+        browser.settle()
+        assert browser.element(".problem", "each.textContent") == said
+    assert browser.element("input[aria-label='Anchor']", "each.value") == "before"
+    ends = "Array.from(each.children, (end) => end.textContent)"
+    values = browser.run("[Math.min, Math.max].map((end) => String(end(...convcli.map().values)))")
+    assert browser.element(".values .ends", ends) == values
     buttons = {"Mirror": "1 0 5; 2 0 -2; 1 0 -1", "Transpose": "1 2 1; 0 0 0; 5 -2 -1"}
     for name, spec in buttons.items():
         browser.run(f"{button_of(name)}.click()")
@@ -711,3 +724,7 @@ def test_nothing_is_cut_or_overlaps(browser, write, size, dark):
     browser.element(".program", "each.open = true")
     browser.settle()
     assert browser.run(CUT) == []
+    parts = (
+        "Array.from(each.querySelectorAll('span > span'), (part) => part.getClientRects().length)"
+    )
+    assert set(browser.element(".formula", parts)) == {1}, "a part of the formula is broken"

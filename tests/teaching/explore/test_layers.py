@@ -353,7 +353,7 @@ IMAGE = ImageData(np.arange(24.0).reshape(4, 6), 8)
         *("convtranspose", "convtranspose -k sobel", "convtranspose -k blur -k blur"),
         *("convtranspose -k blur --padding same", "convtranspose -k blur --padding 9"),
         *("convtranspose -k bank.npy", "convtranspose -k blur --groups 2"),
-        *("upsample", "upsample 0"),
+        *("upsample", "upsample 0", "maxpol 2"),
         *("convtranspose -k blur --output-padding 1", "convtranspose -k blur --bias b.npy"),
         *("convtranspose -k blur --threads 2", "convtranspose -k blur --border wrap"),
         *("upsample 2 --align-corners", "upsample 2 --mode cubic", "batchnorm --mean 1"),

@@ -133,6 +133,34 @@ def test_a_session_keeps_the_order_of_changes():
     assert done.returncode == 0, done.stdout
 
 
+def linear(level):
+    return level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4
+
+
+def contrast(one, other):
+    """The contrast of two colors: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio"""
+    dark, light = sorted(
+        np.dot([0.2126, 0.7152, 0.0722], [linear(level / 255) for level in bytes.fromhex(color)])
+        for color in (one, other)
+    )
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colors_have_the_contrast_of_aa(scheme):
+    """Texts have 4.5 on every ground, and the edges of controls 3."""
+    css = (modules.FOLDER / "page.css").read_text()
+    light, dark = re.split(r"@media \(prefers-color-scheme: dark\) \{", css)
+    colors = dict(re.findall(r"--(\w+): #(\w{6});", light))
+    if scheme == "dark":
+        colors |= dict(re.findall(r"--(\w+): #(\w{6});", dark))
+    assert re.search(r"::placeholder \{\s+color: var\(--faint\);\s+opacity: 1;", css)
+    for ground in ("paper", "panel", "field"):
+        for ink in ("ink", "faint", "accent", "negative", "positive"):
+            assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)
+        assert contrast(colors["edge"], colors[ground]) >= 3, ground
+
+
 def test_every_text_has_a_name_of_its_own():
     names = re.findall(r"^  (\w+):", (modules.FOLDER / "texts.mjs").read_text(), re.MULTILINE)
     assert sorted(names) == sorted(set(names))
