@@ -275,7 +275,13 @@ class OverwrittenImage(PaddedImage):
             out[index == OUTSIDE] = self.rows.fill
 
 
-def pad_array(image: NDArray[Any], pads: Pads, border: str, fill: float = 0) -> NDArray[Any]:
+def pad_array(
+    image: NDArray[Any],
+    pads: Pads,
+    border: str,
+    fill: float = 0,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
     """Return a padded copy of an image, of the same type, as ``numpy.pad`` does.
 
     Args:
@@ -283,6 +289,7 @@ def pad_array(image: NDArray[Any], pads: Pads, border: str, fill: float = 0) -> 
         pads: pixels to add on each side.
         border: numpy's name of the border mode.
         fill: the value of a ``constant`` border.
+        out: memory for the copy, contiguous; None for new memory.
 
     Raises:
         GeometryError: a side is too long.
@@ -298,7 +305,7 @@ def pad_array(image: NDArray[Any], pads: Pads, border: str, fill: float = 0) -> 
     geometry = conv_geometry((image.shape[0], image.shape[1]), (1, 1), pads)
     check_sides(geometry)
     shape = (*geometry.padded_shape, *image.shape[2:])
-    padded = np.empty(shape, image.dtype)
+    padded = np.empty(shape, image.dtype) if out is None else out
     planes = image if image.ndim == 3 else image[..., np.newaxis]
     PaddedRows(geometry, border, fill).copy(planes, 0, padded.reshape(*shape[:2], -1))
     return padded

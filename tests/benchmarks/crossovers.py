@@ -1,4 +1,6 @@
-"""Measure the costs of the methods, for the constants in ``convcli/core/methods/choose.py``.
+"""Measure the costs of the methods, for the constants in ``convcli/core/methods``.
+
+Those of a call on a small image are in ``helix.py``, all others in ``choose.py``.
 
 Run ``python tests/benchmarks/crossovers.py``; it prints nanoseconds a sample on this machine, on
 one thread. A cost is a slope: the time that a larger kernel takes beyond a smaller one, over what
@@ -10,6 +12,8 @@ import time
 import numpy as np
 
 from convcli import cross_correlate
+from convcli.core.methods.base import Workspace
+from convcli.core.methods.helix import HelixMethod, length
 from convcli.core.methods.taps import direct_schedule
 from convcli.core.methods.toeplitz import count_products
 from convcli.core.plan import make_plan
@@ -18,6 +22,7 @@ from convcli.geometry import ConvOptions
 SHAPE = (1500, 2000)
 SMALL = (300, 400, 3)
 FLOATS = {4: np.float32, 8: np.float64}
+CALLS = 50  # of a few microseconds, which are timed together
 
 
 def seconds(image, kernel, method):
@@ -40,6 +45,21 @@ def slope(image, kernels, method, work):
 def multiplications(kernel):
     """Multiplications a sample of a kernel's bands."""
     return count_products(make_plan(np.zeros(SHAPE, np.uint8), kernel, ConvOptions()).geometry)[1]
+
+
+def one_call(side, size):
+    """Nanoseconds of all sums of a square image by one call, and the weights of a window."""
+    kernel = np.ones((size, size)) / 7
+    plan = make_plan(np.zeros((side, side)), kernel, ConvOptions(), method="direct")
+    strip = np.random.default_rng(0).random((*plan.windows.padded_shape, 1))
+    call = HelixMethod(plan.types, plan.windows).bind(strip, side, Workspace())
+    best = np.inf
+    for _ in range(20):
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            call()
+        best = min(best, time.perf_counter() - start)
+    return 1e9 * best / CALLS, length(plan.windows)
 
 
 def main():
@@ -66,6 +86,10 @@ def main():
         few = 1e9 * seconds(image, banks[0], "matrix") / (SMALL[0] * SMALL[1])
         window = few / banks[0][0].size - filters * len(banks[0])
         print(f"a tap of a window in {size} bytes: {window:.3f} ns, times a filter {filters:.4f}")
+    (least, _), (few, some), (many, all_weights) = one_call(1, 1), one_call(16, 5), one_call(16, 15)
+    weight = (many - few) / 16**2 / (all_weights - some)
+    value = (few - least) / 16**2 - some * weight
+    print(f"a small image: {least:.0f} ns, a value {value:.1f} ns and a weight {weight:.3f}")
 
 
 if __name__ == "__main__":

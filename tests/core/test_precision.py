@@ -260,3 +260,10 @@ def test_large_kernels_on_float64_are_as_accurate_as_single_passes(image, form):
     assert np.abs(found - passes).max() <= 1e-12 * magnitudes.max()
     far = np.s_[:, :24]  # no window of these columns weighs the spike or the brighter half
     assert np.abs(found - passes)[far].max() <= 1e-6 * magnitudes[far].max()
+
+
+@pytest.mark.parametrize("method", ["auto", "fft"])
+def test_one_pixel_among_zeros_is_transformed_and_shows_the_kernel(method):
+    kernel = kernels("canceling", 151, 1)
+    found = cross_correlate(np.array([[2.0]]), kernel, method=method, border="zero", padding="full")
+    np.testing.assert_allclose(found, 2 * kernel[::-1, ::-1], rtol=0, atol=2e-12 * kernel.max())

@@ -74,7 +74,7 @@ CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2
 
 # Nanoseconds of all sums by one call, up to which no method is chosen, and more for each weight: a
 # new kernel takes 60 us then in place of 200, and a known one a few more than by another method.
-SMALL_COST, SMALL_WEIGHT_COST = 1e4, 10
+SMALL_COST, SMALL_WEIGHT_COST = 1e4, 20
 _FEW_PRODUCTS = 1 << 15  # of weights and pixels: 10 us in float64
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"

@@ -111,7 +111,9 @@ class FftMethod(SumMethod):
         """Tell whether results in float64 are as accurate as those of other methods.
 
         What is promised is a share of the largest sum of magnitudes. The window in the middle
-        stands for it; that of a kernel whose weights cancel is far larger than any sum.
+        stands for it, or the largest sum, which is no greater; that of a kernel whose weights
+        cancel is far smaller. No value may stand out among the others but for zeros, which have no
+        digits to lose: a 600x600 kernel on one pixel with full padding takes 0.2 s in place of 20.
         """
         if self.result != DOUBLE:
             return True
@@ -127,8 +129,12 @@ class FftMethod(SumMethod):
         )  # fmt: skip
         magnitudes = np.abs(strip[rows, columns] * self.kernel[..., np.newaxis])
         largest = float(magnitudes.sum(axis=(0, 1)).max())
-        highest = max(float(strip.max()), -float(strip.min()))
-        even = highest * math.sqrt(strip.size) <= DOUBLE_PEAK * norm
+        if error > DOUBLE_TOLERANCE * largest:
+            largest = max(float(sums.max()), -float(sums.min()))
+        peak = max(float(strip.max()), -float(strip.min())) / DOUBLE_PEAK
+        even = peak * math.sqrt(strip.size) <= norm or (
+            peak * math.sqrt(np.count_nonzero(strip)) <= norm
+        )
         return even and error <= DOUBLE_TOLERANCE * largest
 
     def _sum_beside_outliers(

@@ -2,7 +2,7 @@
 
 Rows of a strip follow each other in memory, as on a string wound around a cylinder. So a window is
 a run of it with gaps, and a kernel with zeros in these gaps is one row of weights. One call of
-numpy multiplies all runs with it where they lie: 64 windows of 15x15 take 6 us, zeros included. To
+numpy multiplies all runs with it where they lie: 64 windows of 15x15 take 4 us, zeros included. To
 choose among methods and to prepare the products of any other one takes 100 us.
 
 Source: Claerbout, *Multidimensional recursive filters via a helix*, Geophysics 63, 1998.
@@ -24,8 +24,9 @@ from convcli.core.methods.base import SumMethod, Workspace
 from convcli.errors import count_text
 from convcli.geometry import Geometry
 
-# Nanoseconds of the call, of each value, and of each weight of a value, zeros included.
-CALL_COST, VALUE_COST, WEIGHT_COST = 1500, 14, 0.2
+# Nanoseconds of the call, of each value, and of each weight of a value, zeros included;
+# tests/benchmarks/crossovers.py measures them.
+CALL_COST, VALUE_COST, WEIGHT_COST = 1000, 7, 0.1
 
 
 class HelixMethod(SumMethod):

@@ -102,12 +102,7 @@ class Im2colMethod(SumMethod):
     def magnitude(self, strip: NDArray[Any], rows: int, highest: float) -> float:
         """Return the root mean square of the values in the window where it is largest."""
         energies = np.einsum("hwc,hwc->hw", strip, strip, dtype=np.float64)
-        for axis, count in enumerate((rows, self.geometry.output_shape[1])):
-            taps, stride, _, dilation = self.geometry.along(axis)
-            last = (count - 1) * stride + 1
-            starts = range(0, taps * dilation, dilation)
-            energies = sum(energies[start : start + last : stride] for start in starts).T
-        return math.sqrt(float(energies.max()) / self.taps)
+        return largest_root_mean(energies, self.geometry, rows, self.taps)
 
     def bind(
         self, strip: NDArray[Any], rows: int, workspace: Workspace
@@ -226,6 +221,25 @@ class Im2colMethod(SumMethod):
         """Return how many positions to multiply at a time."""
         filters = min(len(self.filters), BLOCK)
         return min(SINGLE_THREAD_GEMM // (self.block * filters), SINGLE_THREAD_GEMV // self.block)
+
+
+def largest_root_mean(energies: NDArray[Any], geometry: Geometry, rows: int, taps: int) -> float:
+    """Return the greatest root mean square of the values in a window.
+
+    Args:
+        energies: of the pixels of a strip, summed over the channels of a filter: (padded rows,
+            padded width), or for several filters (padded rows, padded width, groups).
+        geometry: stride, dilation and sizes.
+        rows: number of output rows.
+        taps: of a window, all channels counted.
+    """
+    for axis, count in enumerate((rows, geometry.output_shape[1])):
+        size, stride, _, dilation = geometry.along(axis)
+        last = (count - 1) * stride + 1
+        starts = range(0, size * dilation, dilation)
+        lines = sum(energies[start : start + last : stride] for start in starts)
+        energies = np.swapaxes(lines, 0, 1)
+    return math.sqrt(float(energies.max()) / taps)
 
 
 def cut(length: int, most: int) -> Iterator[tuple[slice, int]]:
