@@ -1,44 +1,56 @@
-/** From values to colors, (R, G, B) of 8 bits. */
+/**
+ * From values to colors, each in one word: what the bytes R, G, B and A of an ImageData are as an
+ * integer, in the byte order that all processors of browsers have. A word is written at once, in a
+ * third of the time of its bytes.
+ */
 
 // The ends and the middle of a map of signed values, and of pixels beyond black and white.
 const NEGATIVE = [33, 102, 172];
 const WHITE = [247, 247, 247];
 const POSITIVE = [178, 24, 43];
-export const BELOW = [0, 90, 200];
-export const ABOVE = [230, 110, 0];
+const NOT_A_NUMBER = colorOf(128, 128, 128);
+export const BELOW = colorOf(0, 90, 200);
+export const ABOVE = colorOf(230, 110, 0);
 const LINEAR = Float64Array.from({ length: 256 }, (_, level) =>
   level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4,
 );
 const HALFWAY = Math.sqrt(1.05 * 0.05) - 0.05; // the luminance that black and white differ from alike
 
-/** Write the color of a value from -largest (blue) over 0 (white) to largest (red) into RGBA data. */
-export function paintSigned(data, place, value, largest) {
+/** Return the color of levels from 0 to 255. */
+export function colorOf(red, green, blue) {
+  return (255 << 24) | (blue << 16) | (green << 8) | red;
+}
+
+/** Return the color of a value from -largest (blue) over 0 (white) to largest (red). */
+export function signedColor(value, largest) {
+  if (Number.isNaN(value)) {
+    return NOT_A_NUMBER;
+  }
   const share = largest > 0 ? Math.min(Math.abs(value) / largest, 1) : 0;
   const end = value < 0 ? NEGATIVE : POSITIVE;
-  for (let channel = 0; channel < 3; channel++) {
-    const level = WHITE[channel] + (end[channel] - WHITE[channel]) * share;
-    data[4 * place + channel] = Number.isNaN(value) ? 128 : level;
+  const level = (channel) =>
+    Math.round(WHITE[channel] + (end[channel] - WHITE[channel]) * share);
+  return colorOf(level(0), level(1), level(2));
+}
+
+/** Return the grays of values between two that are black and white; NaN is black. */
+export function grayLevels(values, low, high) {
+  if (low === 0 && high === 255) {
+    return new Uint8ClampedArray(values);
   }
-}
-
-/** Write one color into RGBA data. */
-export function paintColor(data, place, color) {
-  data.set(color, 4 * place);
-}
-
-/** Return the gray of a value between two that are black and white. */
-export function grayLevel(value, low, high) {
-  if (Number.isNaN(value)) {
-    return 0;
+  const levels = new Uint8ClampedArray(values.length);
+  for (let place = 0; place < levels.length; place++) {
+    const share = high > low ? (values[place] - low) / (high - low) : values[place] - low;
+    levels[place] = 255 * (high > low ? share : Math.sign(share));
   }
-  const share = high > low ? (value - low) / (high - low) : value > low ? 1 : 0;
-  return Math.round(255 * Math.min(Math.max(share, 0), 1));
+  return levels;
 }
 
-/** Return the least and the greatest finite number; zeros if there is none. */
-export function finiteEnds(values) {
+/** Return the least and the greatest finite number, of one channel of several; zeros if there is none. */
+export function finiteEnds(values, channel = 0, channels = 1) {
   let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
+  for (let place = channel; place < values.length; place += channels) {
+    const value = values[place];
     if (value < low && value !== -Infinity) {
       low = value;
     }
@@ -49,12 +61,13 @@ export function finiteEnds(values) {
   return low > high ? [0, 0] : [low, high];
 }
 
-/** Return black or white, whichever has the higher contrast on a cell of RGBA data: at least 4.5. */
-export function inkOn(data, place) {
-  return luminance(data.subarray(4 * place, 4 * place + 3)) > HALFWAY ? "#000" : "#fff";
+/** Return black or white, whichever has the higher contrast on a color: at least 4.5. */
+export function inkOn(color) {
+  return luminance(color) > HALFWAY ? "#000" : "#fff";
 }
 
-/** Return the relative luminance of (R, G, B), as WCAG 2.2 defines it. */
-function luminance([red, green, blue]) {
-  return 0.2126 * LINEAR[red] + 0.7152 * LINEAR[green] + 0.0722 * LINEAR[blue];
+/** Return the relative luminance of a color, as WCAG 2.2 defines it. */
+function luminance(color) {
+  const [red, green, blue] = [0, 8, 16].map((shift) => LINEAR[(color >> shift) & 255]);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }

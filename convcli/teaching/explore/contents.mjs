@@ -1,6 +1,6 @@
 /** What the views of the input and of the map show: the colors and the texts of their cells. */
 
-import { ABOVE, BELOW, finiteEnds, grayLevel, paintColor, paintSigned } from "./colors.mjs";
+import { ABOVE, BELOW, colorOf, finiteEnds, grayLevels, signedColor } from "./colors.mjs";
 import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
 import { borderAt, OUTSIDE } from "./geometry.mjs";
 
@@ -30,7 +30,24 @@ export function inputContent(session, channel) {
       ? fill
       : input.values[(rows[row] * width + columns[column]) * channels + number];
   const ends = endsOf(input.values, channels, channel, input.maxValue);
-  return { pads, shape, valueAt, ...cellsOf(shape, valueAt, channel, ends) };
+  return {
+    pads,
+    shape,
+    ...textsOf(valueAt, channel),
+    paint(colors) {
+      const inside = new Uint32Array(height * width);
+      paintValues(inside, input.values, channels, channel, ends);
+      const outside = new Uint32Array(1);
+      paintValues(outside, new Float64Array(channels).fill(fill), channels, channel, ends);
+      for (let row = 0, place = 0; row < shape[0]; row++) {
+        const start = rows[row] * width;
+        for (let column = 0; column < shape[1]; column++, place++) {
+          const isFill = rows[row] === OUTSIDE || columns[column] === OUTSIDE;
+          colors[place] = isFill ? outside[0] : inside[start + columns[column]];
+        }
+      }
+    },
+  };
 }
 
 /**
@@ -39,25 +56,23 @@ export function inputContent(session, channel) {
  * @param {{channel: number | null, showsValues: boolean, marksClipped: boolean}} view
  */
 export function mapContent(session, { channel, showsValues, marksClipped }) {
-  const { map, toPixel, isClipped } = session.result;
+  const { map, isClipped } = session.result;
   const [rows, columns, channels] = map.shape;
-  const values = showsValues ? map.values : map.values.map(toPixel);
+  const values = showsValues ? map.values : session.pixelsOf(session.result);
   const maxValue = showsValues || session.settings.range === "raw" ? null : session.input.maxValue;
-  const valueAt = (row, column, number) => values[(row * columns + column) * channels + number];
   const ends = endsOf(values, channels, channel, maxValue);
-  const decimals = () => session.decimals(0);
-  const cells = cellsOf([rows, columns], valueAt, channel, ends, decimals);
-  const shown = channel === null ? [0, 1, 2] : [channel];
-  const paint = (data) => {
-    cells.paint(data);
+  const numbers = numbersOf(channel);
+  const valueAt = (row, column, number) => values[(row * columns + column) * channels + number];
+  const paint = (colors) => {
+    paintValues(colors, values, channels, channel, ends);
     for (let place = 0; marksClipped && place < rows * columns; place++) {
-      const clipped = shown.map((number) => map.values[place * channels + number]).find(isClipped);
+      const clipped = numbers.map((number) => map.values[place * channels + number]).find(isClipped);
       if (clipped !== undefined) {
-        paintColor(data, place, isBelow(clipped, session) ? BELOW : ABOVE);
+        colors[place] = isBelow(clipped, session) ? BELOW : ABOVE;
       }
     }
   };
-  return { ...cells, shape: [rows, columns], valueAt, paint };
+  return { shape: [rows, columns], ...textsOf(valueAt, channel, () => session.decimals(0)), paint };
 }
 
 /**
@@ -68,8 +83,11 @@ export function mapContent(session, { channel, showsValues, marksClipped }) {
 export function layerContent({ shape: [rows, columns, channels], values }, channel, decimals) {
   const valueAt = (row, column, number) => values[(row * columns + column) * channels + number];
   const ends = endsOf(values, channels, channel, null);
-  const cells = cellsOf([rows, columns], valueAt, channel, ends, decimals);
-  return { shape: [rows, columns], ...cells };
+  return {
+    shape: [rows, columns],
+    ...textsOf(valueAt, channel, decimals),
+    paint: (colors) => paintValues(colors, values, channels, channel, ends),
+  };
 }
 
 function isBelow(value, { settings, result, input }) {
@@ -79,38 +97,41 @@ function isBelow(value, { settings, result, input }) {
   return result.toPixel(value) < input.maxValue;
 }
 
+/** Return the channels that are shown; null: a color. */
+function numbersOf(channel) {
+  return channel === null ? [0, 1, 2] : [channel];
+}
+
 /** Return the numbers that are shown black and white; the least is negative for signed values. */
 function endsOf(values, channels, channel, maxValue) {
   if (maxValue !== null) {
     return [0, maxValue];
   }
-  const own = channels === 1 ? values : values.filter((_, place) => place % channels === channel);
-  return finiteEnds(own);
+  return finiteEnds(values, channel, channels);
 }
 
-function cellsOf([rows, columns], valueAt, channel, [low, high], decimals = () => null) {
-  const numbers = channel === null ? [0, 1, 2] : [channel];
-  const isSigned = low < 0;
-  const largest = Math.max(-low, high);
+/** Write the colors of cells, whose values follow one another. */
+function paintValues(colors, values, channels, channel, [low, high]) {
+  if (low < 0) {
+    const largest = Math.max(-low, high);
+    for (let place = 0; place < colors.length; place++) {
+      colors[place] = signedColor(values[place * channels + channel], largest);
+    }
+    return;
+  }
+  const levels = grayLevels(values, low, high);
+  const [red, green, blue] = channel === null ? [0, 1, 2] : [channel, channel, channel];
+  for (let place = 0, at = 0; place < colors.length; place++, at += channels) {
+    colors[place] = colorOf(levels[at + red], levels[at + green], levels[at + blue]);
+  }
+}
+
+/** Return the functions from a cell to its texts, and to one line. */
+function textsOf(valueAt, channel, decimals = () => null) {
+  const numbers = numbersOf(channel);
   const valuesAt = (row, column) =>
     numbers.map((number) => roundNumber(valueAt(row, column, number), decimals()));
   return {
-    paint(data) {
-      for (let row = 0, place = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++, place++) {
-          if (isSigned) {
-            paintSigned(data, place, valueAt(row, column, channel), largest);
-          } else if (channel === null) {
-            for (const number of numbers) {
-              data[4 * place + number] = grayLevel(valueAt(row, column, number), low, high);
-            }
-          } else {
-            const level = grayLevel(valueAt(row, column, channel), low, high);
-            data[4 * place] = data[4 * place + 1] = data[4 * place + 2] = level;
-          }
-        }
-      }
-    },
     texts(row, column) {
       const values = valuesAt(row, column);
       const texts = SHORT.map((digits) =>

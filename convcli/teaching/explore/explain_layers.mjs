@@ -348,12 +348,21 @@ function scaleOf(layer, before, after, scale) {
   return Math.max(...bounds, scale) + Math.abs(layer.bias ?? 0);
 }
 
+const magnitudes = new WeakMap(); // by values, since those of an input serve many maps
+
 /** Return the largest finite magnitude; see convcli/core/digits.py. */
 function largestMagnitude(values) {
+  if (!magnitudes.has(values)) {
+    magnitudes.set(values, measuredMagnitude(values));
+  }
+  return magnitudes.get(values);
+}
+
+function measuredMagnitude(values) {
   let [largest, usual] = [0, 0];
   const limit = 1 / (8 * Number.EPSILON);
-  for (const value of values) {
-    const size = Math.abs(value);
+  for (let place = 0; place < values.length; place++) {
+    const size = Math.abs(values[place]);
     if (size > largest && size < Infinity) {
       largest = size;
     }

@@ -21,8 +21,7 @@ const STRIP_CELL = 24; // pixels of a strip's cell across it
 /**
  * @typedef {object} Content
  * @property {[number, number]} shape rows and columns
- * @property {(data: Uint8ClampedArray) => void} paint writes red, green and blue of each cell into
- *   groups of four
+ * @property {(colors: Uint32Array) => void} paint writes the color of each cell; see colors.mjs
  * @property {(row: number, column: number) => string[]} texts of a cell, from the longest on; a
  *   color has a line for each channel
  * @property {{top: number, bottom: number, left: number, right: number}} [pads] cells to hatch
@@ -83,17 +82,19 @@ export class GridView {
   /** Write the colors of all cells, one pixel each. */
   paint() {
     const [rows, columns] = this.content.shape;
-    this.bitmap.width = columns;
-    this.bitmap.height = rows;
-    const pixels = new ImageData(columns, rows);
-    pixels.data.fill(255);
-    this.content.paint(pixels.data);
-    this.colors = pixels.data;
-    this.bitmap.getContext("2d").putImageData(pixels, 0, 0);
+    if (this.pixels?.width !== columns || this.pixels.height !== rows) {
+      [this.bitmap.width, this.bitmap.height] = [columns, rows];
+      this.pixels = new ImageData(columns, rows);
+      this.colors = new Uint32Array(this.pixels.data.buffer);
+    }
+    this.content.paint(this.colors);
+    this.bitmap.getContext("2d", { alpha: false }).putImageData(this.pixels, 0, 0);
   }
 
+  /** Height and width in pixels, which are asked for once: the browser lays out the page for it. */
   get size() {
-    return [this.canvas.clientHeight, this.canvas.clientWidth];
+    this.measured ??= [this.canvas.clientHeight, this.canvas.clientWidth];
+    return this.measured;
   }
 
   /** Height and width of a cell in pixels: equal, but for a signal, which is a thin strip. */
@@ -123,7 +124,11 @@ export class GridView {
   /** Take the canvas's new size, and draw at once, since that empties it: it may be printed next. */
   resize() {
     const ratio = this.canvas.ownerDocument.defaultView.devicePixelRatio || 1;
+    const before = this.size;
+    this.measured = undefined;
     const [height, width] = this.size;
+    // What was in the middle stays there.
+    this.origin = this.origin.map((side, axis) => side + (this.size[axis] - before[axis]) / 2);
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     if (this.content && this.fitted) {
@@ -301,12 +306,13 @@ export class GridView {
   }
 
   render() {
-    const ratio = this.canvas.width / this.canvas.clientWidth;
+    const [clientHeight, clientWidth] = this.size;
+    const ratio = this.canvas.width / clientWidth;
     const context = this.canvas.getContext("2d");
     const [rows, columns] = this.content.shape;
     const [top, left] = this.origin;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
+    context.clearRect(0, 0, clientWidth, clientHeight);
     context.imageSmoothingEnabled = this.scale < 1;
     const [height, width] = this.cell;
     context.drawImage(this.bitmap, left, top, columns * width, rows * height);
@@ -426,7 +432,7 @@ export class GridView {
         }
         const [x, y] = this.corner(row + 0.5, column + 0.5);
         context.font = `${sizes[chosen]}px system-ui, sans-serif`;
-        context.fillStyle = inkOn(this.colors, row * columns + column);
+        context.fillStyle = inkOn(this.colors[row * columns + column]);
         const lines = texts[chosen].split("\n");
         lines.forEach((line, number) => {
           const below = number - (lines.length - 1) / 2;

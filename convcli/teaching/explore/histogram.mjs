@@ -8,19 +8,27 @@ const BINS = 64;
  * @param {Float64Array} values those that are not finite are left out
  * @param {[number, number]} ends the least and the greatest finite value
  * @param {(value: number) => boolean} isClipped
- * @returns {{all: number[], clipped: number[]}}
+ * @returns {{all: number[], clipped: number[], count: number}} count is of all clipped values
  */
 export function histogramOf(values, [low, high], isClipped) {
   const [all, clipped] = [Array(BINS).fill(0), Array(BINS).fill(0)];
   const scale = high > low ? BINS / (high - low) : 0;
-  for (const value of values) {
+  let count = 0;
+  for (let place = 0; place < values.length; place++) {
+    const value = values[place];
+    const isOut = isClipped(value);
     if (Number.isFinite(value)) {
-      const bin = Math.min(Math.floor((value - low) * scale), BINS - 1);
+      const bin = Math.min(((value - low) * scale) | 0, BINS - 1);
       all[bin] += 1;
-      clipped[bin] += isClipped(value);
+      if (isOut) {
+        clipped[bin] += 1;
+      }
+    }
+    if (isOut) {
+      count += 1;
     }
   }
-  return { all, clipped };
+  return { all, clipped, count };
 }
 
 /** Draw the counts into a canvas, in the text's color and, where clipped, in the accent's. */

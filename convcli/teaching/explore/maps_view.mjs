@@ -211,13 +211,13 @@ export class MapsView {
   writeStats() {
     const { map, isClipped } = this.session.result;
     const ends = finiteEnds(map.values);
-    const count = map.values.reduce((sum, value) => sum + isClipped(value), 0);
-    drawHistogram(this.histogram, histogramOf(map.values, ends, isClipped));
+    const histogram = histogramOf(map.values, ends, isClipped);
+    drawHistogram(this.histogram, histogram);
     const texts = ends.map((number) => shortNumber(roundNumber(number, this.session.decimals(0))));
     this.ends.replaceChildren(...texts.map((text) => element(this.document, "span", {}, text)));
     this.stats.textContent = TEXTS.stats(
       ...texts,
-      `${formatNumber(roundNumber((100 * count) / map.values.length, 2))} %`,
+      `${formatNumber(roundNumber((100 * histogram.count) / map.values.length, 2))} %`,
     );
   }
 
@@ -281,8 +281,11 @@ export class MapsView {
 
   /** Mark what a value of a layer depends on, in the input and in the map; nothing if empty. */
   showFields(fields) {
+    const isChange = fields.length + this.fields.length > 0;
     this.fields = fields;
-    this.drawMarks();
+    if (isChange) {
+      this.drawMarks();
+    }
   }
 
   /** Return the windows of an output as marks of the padded input, and the taps of dilated ones. */

@@ -60,6 +60,39 @@ export function middleGray(maxValue) {
  * @param {[number, number] | null} extremes from extremesOf
  */
 export function pixelRule(range, maxValue, extremes) {
+  const onScale = scaleRule(range, maxValue, extremes);
+  if (maxValue === null || range === "raw") {
+    return onScale;
+  }
+  return (value) => {
+    const number = onScale(value);
+    return Number.isNaN(number) ? 0 : Math.min(Math.max(roundHalfEven(number), 0), maxValue);
+  };
+}
+
+/**
+ * Return the pixels of values; the other arguments are those of pixelRule.
+ *
+ * Pixels of 8 bits are rounded and saturated by the array that they are written to, in a tenth of
+ * the time of the rule: ToUint8Clamp of ECMAScript rounds half to even, and makes NaN 0.
+ */
+export function pixelsOf(values, range, maxValue, extremes) {
+  if (maxValue !== 255 || range === "raw") {
+    return values.map(pixelRule(range, maxValue, extremes));
+  }
+  if (range === "clip") {
+    return new Uint8ClampedArray(values);
+  }
+  const onScale = scaleRule(range, maxValue, extremes);
+  const pixels = new Uint8ClampedArray(values.length);
+  for (let place = 0; place < pixels.length; place++) {
+    pixels[place] = onScale(values[place]);
+  }
+  return pixels;
+}
+
+/** Return a function from a value to where it lies on the scale of pixels, between two of them. */
+function scaleRule(range, maxValue, extremes) {
   if (!RANGES.includes(range)) {
     throw new UsageError(`unknown range '${range}'; use one of ${RANGES.join(", ")}`);
   }
@@ -68,18 +101,14 @@ export function pixelRule(range, maxValue, extremes) {
       "--range offset needs 8- or 16-bit pixels; for plain numbers use clip, rescale or raw",
     );
   }
-  const saturated = (number) =>
-    Number.isNaN(number) ? 0 : Math.min(Math.max(roundHalfEven(number), 0), maxValue);
-  const mapped = maxValue === null ? (number) => number : saturated;
   switch (range) {
     case "clip":
-      return mapped;
-    case "abs":
-      return (value) => mapped(Math.abs(value));
-    case "offset":
-      return (value) => saturated(value + middleGray(maxValue));
     case "raw":
       return (value) => value;
+    case "abs":
+      return Math.abs;
+    case "offset":
+      return (value) => value + middleGray(maxValue);
   }
   const [low, high] = extremes;
   const isPercentile = range === "percentile";
@@ -88,7 +117,7 @@ export function pixelRule(range, maxValue, extremes) {
     // Divide before multiplying: the highest must become white exactly. In halves, since the
     // difference can exceed what a double holds.
     const share = (inside * 0.5 - low / 2) / (high > low ? high / 2 - low / 2 : Infinity);
-    return maxValue === null ? share : saturated(share * maxValue);
+    return maxValue === null ? share : share * maxValue;
   };
 }
 

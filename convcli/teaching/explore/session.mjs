@@ -41,7 +41,7 @@ import { asPair, borderName, checkPosition, convGeometry, countText, sizeText } 
 import { kernelsOfLists, MAX_WEIGHT, readSpec } from "./kernels.mjs";
 import { readLayers } from "./layer_text.mjs";
 import { fieldsOf, planLayers, regionsFed, workOf } from "./layers.mjs";
-import { clippedRule, extremesOf, pixelRule } from "./pixels.mjs";
+import { clippedRule, extremesOf, pixelRule, pixelsOf } from "./pixels.mjs";
 import { mapsOf } from "./results.mjs";
 import { COMBINATIONS, stackMaps } from "./sums.mjs";
 
@@ -263,7 +263,7 @@ export class Session {
    * With layers, they are those of the last one.
    */
   values() {
-    return stackMaps(this.lasts.map((result) => result.map));
+    return copied(stackMaps(this.lasts.map((result) => result.map)));
   }
 
   /** All that come last: the last layer, or all results. */
@@ -273,11 +273,13 @@ export class Session {
 
   /** Return the pixels, of the same shape. */
   pixels() {
-    const maps = this.lasts.map(({ map, toPixel }) => ({
-      ...map,
-      values: map.values.map(toPixel),
-    }));
-    return stackMaps(maps);
+    const maps = this.lasts.map((last) => ({ ...last.map, values: this.pixelsOf(last) }));
+    return copied(stackMaps(maps));
+  }
+
+  /** Return the pixels of a result, or of a layer. */
+  pixelsOf({ map, extremes }) {
+    return pixelsOf(map.values, this.settings.range, this.input.maxValue, extremes);
   }
 
   /**
@@ -331,6 +333,11 @@ export class Session {
     };
     return explain(this.input, filter, at, valueOf);
   }
+}
+
+/** Return a map whose values may be changed. */
+function copied({ shape, values }) {
+  return { shape, values: new Float64Array(values) };
 }
 
 /** Group the kernels of a set by results: all of a family, each of a bank. */

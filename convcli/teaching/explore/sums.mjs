@@ -208,8 +208,14 @@ export function combineMaps(maps, combine) {
   return { shape: first.shape, values };
 }
 
-/** Return maps of one size as one map, the channels of each after those of the one before. */
+/**
+ * Return maps of one size as one map, the channels of each after those of the one before; a single
+ * map as it is.
+ */
 export function stackMaps(maps) {
+  if (maps.length === 1) {
+    return maps[0];
+  }
   const [rows, columns] = maps[0].shape;
   const channels = maps.reduce((sum, map) => sum + map.shape[2], 0);
   const values = new Float64Array(rows * columns * channels);

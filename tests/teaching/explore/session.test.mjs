@@ -6,7 +6,7 @@ const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
 const { mapsOf } = await import(new URL("results.mjs", explore));
 const { Session } = await import(new URL("session.mjs", explore));
 const { scriptApi } = await import(new URL("api.mjs", explore));
-const { inkOn } = await import(new URL("colors.mjs", explore));
+const { colorOf, inkOn } = await import(new URL("colors.mjs", explore));
 const { commandText } = await import(new URL("command.mjs", explore));
 const { layerContent } = await import(new URL("contents.mjs", explore));
 const { inputOfLists } = await import(new URL("inputs.mjs", explore));
@@ -168,7 +168,7 @@ test("numbers in cells have a contrast of 4.5", () => {
     level / 255 <= 0.04045 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4;
   for (let level = 0; level < 256; level++) {
     for (const color of [[level, level, level], [level, 255 - level, 0], [0, level, 255 - level]]) {
-      const ink = inkOn(Uint8ClampedArray.from([...color, 255]), 0) === "#000" ? 0 : 1;
+      const ink = inkOn(colorOf(...color)) === "#000" ? 0 : 1;
       const [red, green, blue] = color.map(linear);
       const paper = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
       const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
