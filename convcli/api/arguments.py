@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +25,9 @@ from convcli.errors import (
     UsageError,
     short_repr,
 )
-from convcli.geometry import ConvOptions, as_count
-from convcli.images.given import REAL, as_image, file_name
-from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
+from convcli.geometry import ConvOptions
+from convcli.images.given import REAL, as_image
+from convcli.signals import SampleRange, parse_range
 
 if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that have a name
     from convcli.core.missing import Missing
@@ -55,43 +54,6 @@ def as_range(x: Any) -> SampleRange | None:
         return parse_range(x if isinstance(x, str) else ":".join(map(short_repr, x)))
     except UsageError as error:
         raise UsageError(f"x: {error}") from error
-
-
-def read_pixels(
-    path: Any, channels: Any, max_pixels: Any, x: Any = None
-) -> tuple[Array, list[str]]:
-    """Read an image file, and return its pixels and what there is to say about them.
-
-    Messages about options of the command line name the arguments instead.
-
-    Args:
-        path: of a file, ``@NAME`` of a sample, or a signal.
-        channels: one of :data:`convcli.choices.CHANNELS`.
-        max_pixels: larger images are refused.
-        x: where a signal is sampled; see :func:`as_range`.
-
-    Raises:
-        ImageError: the file cannot be read as an image.
-        UsageError: there is no such sample or signal, or an argument is wrong.
-    """
-    from convcli.images.notes import visible
-    from convcli.images.options import ReadOptions
-    from convcli.images.reading import FRAMES_ADVICE, read_image
-    from convcli.samples import file_of
-
-    file_name(path)
-    check_word(channels, "channels")
-    options = ReadOptions(channels, max_pixels=as_count(max_pixels, "max_pixels"))
-    file: Path | SignalSource
-    if isinstance(path, str) and is_signal(path):
-        options, file = options._replace(x=as_range(x)), SignalSource(path)
-    elif x is not None:
-        raise UsageError("x is for signals, such as 'signal:normal'")
-    else:
-        file = Path(file_of(path) if isinstance(path, str) else path)
-    with in_arguments():
-        image = read_image(file, name=str(path), options=options)
-    return image.pixels, [note.removesuffix(FRAMES_ADVICE) for note in visible(image.notes)]
 
 
 @contextmanager

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
+from convcli.api.arguments import check_word, fill_value, in_arguments
+from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import ActivationName, AnyBorder, Combine, NanRule, Operation, Range
 from convcli.geometry import ConvOptions, IntOrPair
+from convcli.images.given import as_image
+from convcli.kernels.given import as_filters, as_kernel_set, as_kernels
+from convcli.kernels.kernel import Kernel
+from convcli.teaching.explain.arithmetic import explain_image
+from convcli.teaching.explain.gradient_arithmetic import explain_gradient as explain_filters
 
 if TYPE_CHECKING:
     from convcli.api.parameters import AnyAnchor, Number, PaddingLike
@@ -73,11 +82,6 @@ def explain(
     >>> output.responses[0].sums[0].products, output.pixel
     (((2, -3),), -1)
     """
-    from convcli.api.arguments import check_word, fill_value, in_arguments
-    from convcli.api.given_filter import given_filter
-    from convcli.kernels.given import as_kernel_set
-    from convcli.teaching.explain.arithmetic import explain_image
-
     check_word(activation, "activation")
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
@@ -144,15 +148,6 @@ def explain_gradient(
     >>> explained.grad_weights.tolist(), explained.grad_input.tolist()
     ([[-5.0, -10.0]], [[-1.0, -1.0, 2.0]])
     """
-    import numpy as np
-
-    from convcli.api.arguments import check_word, fill_value, in_arguments
-    from convcli.api.given_filter import given_filter
-    from convcli.images.given import as_image
-    from convcli.kernels.given import as_filters, as_kernels
-    from convcli.kernels.kernel import Kernel
-    from convcli.teaching.explain.gradient_arithmetic import explain_gradient as explain_filters
-
     check_word(activation, "activation")
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor

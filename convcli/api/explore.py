@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from convcli.api.arguments import fill_value, in_arguments
+from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import PERCENTILES, AnyBorder, Combine, Operation, Range
-from convcli.geometry import IntOrPair
+from convcli.geometry import ConvOptions, IntOrPair
+from convcli.kernels.given import as_filters
+from convcli.teaching.explore.array_page import ExplorePage, PageSettings, array_setup
+from convcli.teaching.explore.page import explore_page
 
 if TYPE_CHECKING:
     from convcli.api.parameters import AnyAnchor, Number, PaddingLike
     from convcli.images.given import Image
     from convcli.kernels.given import KernelLike
-    from convcli.teaching.explore.array_page import ExplorePage
+    from convcli.teaching.explore.page import PageSetup
     from convcli.teaching.explore.widget import ExploreWidget
 
 
@@ -149,10 +154,6 @@ def explore(
     array([[1.25, 1.75],
            [3.25, 3.75]])
     """
-    from convcli.api.given_filter import page_setup
-    from convcli.teaching.explore.array_page import ExplorePage, PageSettings
-    from convcli.teaching.explore.page import explore_page
-
     settings = PageSettings(
         operation, padding, border, fill, stride, dilation, anchor, divisor, bias, combine, range,
         percentile, layers,
@@ -163,3 +164,18 @@ def explore(
     from convcli.teaching.explore.widget import ExploreWidget
 
     return ExploreWidget(image, kernel, settings, at, page_setup)
+
+
+def page_setup(image: Any, kernel: Any, settings: PageSettings, at: Any) -> PageSetup:
+    """Return what a page begins with; :func:`convcli.explore` explains the arguments.
+
+    Raises:
+        ConvcliError: as :func:`convcli.explore`.
+    """
+    conv = ConvOptions(*settings[: len(ConvOptions._fields)])
+    conv = conv._replace(fill=fill_value(settings.fill, settings.border))
+    numbers = settings.divisor, settings.bias, settings.combine, settings.range
+    with in_arguments():
+        given = given_filter(image, as_filters(kernel), conv, *numbers)
+    spec = kernel if isinstance(kernel, str) else None
+    return array_setup(given.image, given.kernels, spec, given.filter, settings, given.place(at))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from convcli.api.arguments import fill_value, in_arguments
+from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import (
     COMBINATIONS,
@@ -18,7 +20,9 @@ from convcli.choices import (
     Range,
     ThemeName,
 )
+from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, IntOrPair
+from convcli.kernels.given import as_kernel_set
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,10 +110,6 @@ def plot(
     >>> figure.get_size_inches().round(2).tolist()
     [13.33, 7.5]
     """
-    from convcli.api.arguments import fill_value, in_arguments
-    from convcli.api.given_filter import given_filter
-    from convcli.figure_options import FigureOptions
-    from convcli.kernels.given import as_kernel_set
     from convcli.plotting.arguments import check_unused, checked_figure_options
 
     listed: Any = {"panels": panels, "titles": titles}
@@ -216,10 +216,6 @@ def animate(
     >>> animate([[1, 2], [3, 4]], "outline", "outline.gif")  # doctest: +SKIP
     [PosixPath('outline.gif')]
     """
-    from convcli.api.arguments import fill_value, in_arguments
-    from convcli.api.given_filter import given_filter
-    from convcli.figure_options import FigureOptions
-    from convcli.kernels.given import as_kernel_set
     from convcli.plotting.arguments import checked_figure_options
     from convcli.teaching.animate.sliding import slide_over
     from convcli.teaching.animate.write import write_window

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.api.arguments import check_rows, check_word, row_options, row_padding, row_size
+from convcli.api.arguments import check_rows, check_word, row_options
 from convcli.choices import SIZED_PADDINGS
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
     ImageInfo,
     as_numbers,
     check_finite,
-    check_image,
     saturate,
     with_channels,
 )
-from convcli.core.padding import border_index, pad_array
+from convcli.core.padding import border_index
 from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import KernelError, UsageError, short_repr
-from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
+from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry
 from convcli.images.given import REAL
 from convcli.images.image import depth_of, level_of
 
@@ -223,15 +222,3 @@ def _convolve_swapped(
     saturate(sums, values, overwrite=True)
     result[reached] = values
     return result
-
-
-def pad_pixels(pixels: Array, padding: Any, border: Any, fill: float, kernel: Any) -> Array:
-    """Pad an image or a signal; :func:`convcli.pad` explains the arguments."""
-    signal = pixels.ndim == 1
-    if signal:
-        pixels, padding = pixels[np.newaxis], row_padding(padding)
-        kernel = None if kernel is None else row_size(kernel)
-    check_image(pixels)
-    pads = pads_of((pixels.shape[0], pixels.shape[1]), padding, kernel)
-    padded = pad_array(pixels, pads, border_name(border), fill)
-    return padded[0] if signal else padded

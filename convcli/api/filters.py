@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from convcli.api.arguments import (
+    as_kernel,
+    as_missing,
+    check_word,
+    fill_value,
+    flag_of_two_names,
+    row_padding,
+    row_size,
+)
+from convcli.api.filter_arrays import convolve_pixels, filter_pixels, plan_shape
 from convcli.api.parameters import documented
 from convcli.choices import AnyBorder, AnyMethod, NanRule, Operation, Pooling
-from convcli.geometry import ConvOptions, IntOrPair, Ints, Padding
+from convcli.core.dtypes import check_image
+from convcli.core.padding import pad_array
+from convcli.core.pooling import pool_windows
+from convcli.geometry import ConvOptions, IntOrPair, Ints, Padding, border_name, pads_of
+from convcli.images.given import as_image
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -83,9 +97,6 @@ def cross_correlate(
            [ 0., 12., 12.],
            [ 0., 12., 12.]])
     """
-    from convcli.api.arguments import as_kernel, as_missing, fill_value
-    from convcli.api.filter_arrays import filter_pixels
-
     value = fill_value(fill, border)
     options = ConvOptions("correlate", padding, border, value, stride, dilation, anchor)
     pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
@@ -141,9 +152,6 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    from convcli.api.arguments import as_kernel, as_missing, fill_value
-    from convcli.api.filter_arrays import convolve_pixels
-
     value = fill_value(fill, border)
     options = ConvOptions("convolve", padding, border, value, stride, dilation, anchor)
     pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
@@ -188,9 +196,6 @@ def plan(
     >>> planned.output_shape, planned.output_dtype, planned.error_bound
     ((512, 512), dtype('float32'), 1e-05)
     """
-    from convcli.api.arguments import as_kernel, check_word, fill_value
-    from convcli.api.filter_arrays import plan_shape
-
     check_word(operation, "operation")
     value = fill_value(fill, border)
     options = ConvOptions(operation, padding, border, value, stride, dilation, anchor)
@@ -249,10 +254,6 @@ def pool(
     >>> pool([1, 5, 2, 4], 2, "min", stride=1, dilation=2, padding=(1, 0))
     array([5, 1, 4])
     """
-    from convcli.api.arguments import check_word, flag_of_two_names, row_padding, row_size
-    from convcli.core.pooling import pool_windows
-    from convcli.images.given import as_image
-
     check_word(kind, "kind")
     names = ("count_padding", "count_include_pad")
     counted = flag_of_two_names(count_padding, count_include_pad, names, default=True)
@@ -302,8 +303,12 @@ def pad(
     >>> pad([1, 2, 3], "same", "zero", kernel_size=3)
     array([0, 1, 2, 3, 0])
     """
-    from convcli.api.arguments import fill_value
-    from convcli.api.filter_arrays import pad_pixels
-    from convcli.images.given import as_image
-
-    return pad_pixels(as_image(image), padding, border, fill_value(fill, border), kernel_size)
+    pixels, value = as_image(image), fill_value(fill, border)
+    signal = pixels.ndim == 1
+    if signal:
+        pixels, padding = pixels[None], row_padding(padding)
+        kernel_size = None if kernel_size is None else row_size(kernel_size)
+    check_image(pixels)
+    pads = pads_of((pixels.shape[0], pixels.shape[1]), padding, kernel_size)
+    padded = pad_array(pixels, pads, border_name(border), value)
+    return padded[0] if signal else padded

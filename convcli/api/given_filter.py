@@ -12,8 +12,6 @@ from convcli.api.arguments import (
     as_missing,
     check_rows,
     check_word,
-    fill_value,
-    in_arguments,
     is_single,
     optional_number,
     row_options,
@@ -21,16 +19,14 @@ from convcli.api.arguments import (
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import check_image
 from convcli.errors import UsageError
+from convcli.filtering import Filter
 from convcli.geometry import ConvOptions
 from convcli.images.given import as_image
-from convcli.images.image import depth_of
+from convcli.images.image import depth_of, image_of
 
-if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that have a name
-    from convcli.filtering import Filter
+if TYPE_CHECKING:
     from convcli.images.image import ImageData
     from convcli.kernels.spec import KernelSet
-    from convcli.teaching.explore.array_page import PageSettings
-    from convcli.teaching.explore.page import PageSetup
 
 Array = NDArray[Any]
 
@@ -75,9 +71,6 @@ def given_filter(
     Raises:
         ConvcliError: as :func:`convcli.explain`.
     """
-    from convcli.filtering import Filter
-    from convcli.images.image import image_of
-
     pixels, lost = (as_image(image), None) if missing is None else as_missing(image, *missing)
     _check_filter_words(pixels, conv.operation, combine, range_name)
     is_signal = pixels.ndim == 1
@@ -104,24 +97,6 @@ def given_filter(
         missing=lost,
     )
     return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)
-
-
-def page_setup(image: Any, kernel: Any, settings: PageSettings, at: Any) -> PageSetup:
-    """Return what a page begins with; :func:`convcli.explore` explains the arguments.
-
-    Raises:
-        ConvcliError: as :func:`convcli.explore`.
-    """
-    from convcli.kernels.given import as_filters
-    from convcli.teaching.explore.array_page import array_setup
-
-    conv = ConvOptions(*settings[: len(ConvOptions._fields)])
-    conv = conv._replace(fill=fill_value(settings.fill, settings.border))
-    numbers = settings.divisor, settings.bias, settings.combine, settings.range
-    with in_arguments():
-        given = given_filter(image, as_filters(kernel), conv, *numbers)
-    spec = kernel if isinstance(kernel, str) else None
-    return array_setup(given.image, given.kernels, spec, given.filter, settings, given.place(at))
 
 
 def _check_filter_words(pixels: Array, operation: Any, combine: Any, range_name: Any) -> None:

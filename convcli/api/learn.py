@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcli.api.arguments import check_word, fill_value, row_padding, row_size
 from convcli.choices import AnyBorder, Operation, ThroughName
+from convcli.core.dtypes import as_flag
 from convcli.errors import UsageError
 from convcli.geometry import IntOrPair, as_pair
+from convcli.images.given import as_images
+from convcli.teaching.learn.bank import learn_each, split_maps
+from convcli.teaching.learn.descent import Descent
+from convcli.teaching.learn.fit import learn_from
+from convcli.teaching.learn.windows import Model, pair_arrays
 
 if TYPE_CHECKING:
     from convcli.api.parameters import Number, PaddingLike
@@ -85,10 +92,6 @@ def learn_kernel(
     >>> learned.weights.round(6).tolist(), round(learned.bias, 6)
     ([[1.0, 2.0, 1.0]], 5.0)
     """
-    from convcli.images.given import as_images
-    from convcli.teaching.learn.fit import learn_from
-    from convcli.teaching.learn.windows import pair_arrays
-
     before_images, after_images = as_images(before, "before"), as_images(after, "after")
     if all(image.ndim == 1 for image in (*before_images, *after_images)):
         before_images, after_images = (
@@ -156,10 +159,6 @@ def learn_bank(
     >>> (learned.weights.round(6) + 0.0).tolist()
     [[[[1.0, 2.0, 1.0]]], [[[0.0, 0.0, -3.0]]]]
     """
-    from convcli.images.given import as_images
-    from convcli.teaching.learn.bank import learn_each, split_maps
-    from convcli.teaching.learn.windows import pair_arrays
-
     before_images, after_images = as_images(before, "before"), as_images(after, "after")
     if all(image.ndim == 1 for image in before_images):
         before_images, after_images = (
@@ -179,8 +178,6 @@ def learn_bank(
 
 def _of_signal(size: Any, padding: Any) -> tuple[Any, Any]:
     """Return the size of a signal's kernel and its padding as those of an image of one row."""
-    from convcli.api.arguments import row_padding, row_size
-
     return row_size(size), None if padding is None else row_padding(padding)
 
 
@@ -202,11 +199,6 @@ def _learning(
     Raises:
         UsageError: an argument is wrong.
     """
-    from convcli.api.arguments import check_word, fill_value
-    from convcli.core.dtypes import as_flag
-    from convcli.teaching.learn.descent import Descent
-    from convcli.teaching.learn.windows import Model
-
     check_word(operation, "operation")
     fill = fill_value(fill, "none" if border is None else border)
     taps = as_pair(size, "kernel size", least=1)

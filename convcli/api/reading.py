@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import warnings
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcli.choices import MAX_PIXELS, ChannelOrder, Channels
 from convcli.errors import KernelError, UsageError, shown, type_name
+from convcli.geometry import as_count
+from convcli.samples import file_of
+from convcli.signals import SignalSource, is_signal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,9 +143,25 @@ def read_image(
     >>> image.shape, image.dtype, read_image("@rocket", "gray").shape
     ((427, 640, 3), dtype('uint8'), (427, 640))
     """
-    from convcli.api.arguments import read_pixels
+    from convcli.api.arguments import as_range, check_word, in_arguments
+    from convcli.images.given import file_name
+    from convcli.images.notes import visible
+    from convcli.images.options import ReadOptions
+    from convcli.images.reading import FRAMES_ADVICE
+    from convcli.images.reading import read_image as read_file
 
-    pixels, notes = read_pixels(path, channels, max_pixels, x)
-    for note in notes:
-        warnings.warn(f"{shown(path)}: {note}", stacklevel=2)
-    return pixels
+    file_name(path)
+    check_word(channels, "channels")
+    options = ReadOptions(channels, max_pixels=as_count(max_pixels, "max_pixels"))
+    file: Path | SignalSource
+    if isinstance(path, str) and is_signal(path):
+        options, file = options._replace(x=as_range(x)), SignalSource(path)
+    elif x is not None:
+        raise UsageError("x is for signals, such as 'signal:normal'")
+    else:
+        file = Path(file_of(path) if isinstance(path, str) else path)
+    with in_arguments():
+        image = read_file(file, name=str(path), options=options)
+    for note in visible(image.notes):
+        warnings.warn(f"{shown(path)}: {note.removesuffix(FRAMES_ADVICE)}", stacklevel=2)
+    return image.pixels
