@@ -279,8 +279,9 @@ def _explain_layers(
 ) -> NotebookFigure | None:
     """Print the explanation of a value of the last of these layers, or return its figure."""
     from convcli.batch.memory import memory_check
-    from convcli.teaching.explain.chain_arithmetic import chain_bytes, explain_chain, run_chain
+    from convcli.teaching.explain.chain_arithmetic import explain_chain
     from convcli.teaching.explain.chain_text import chain_data, chain_text
+    from convcli.teaching.explain.chain_trace import chain_bytes, run_chain
 
     check_memory = memory_check(max_memory)
     image, name, stages, texts = read_chain(

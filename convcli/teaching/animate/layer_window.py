@@ -26,15 +26,15 @@ from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED
 from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.animate.sums import ChannelSum, products_of
-from convcli.teaching.explain.chain_arithmetic import (
+from convcli.teaching.explain.chain_arithmetic import explain_step, map_index
+from convcli.teaching.explain.chain_computation import LayerStep
+from convcli.teaching.explain.chain_trace import (
     Region,
     Tracer,
     border_text,
     chain_bytes,
-    map_index,
     run_chain,
 )
-from convcli.teaching.explain.chain_computation import LayerStep
 
 MAX_SUMS_DRAWN = 3  # channels; of more, the one with the largest sums is drawn
 _SAMPLED = 16  # positions by which that is chosen
@@ -202,7 +202,7 @@ class LayerWindow:
     def explain(self, at: Pair) -> LayerStep:
         """Explain one value of the map."""
         place = (*at, self.channel)
-        return self.tracer.step(self.stage.number, place, self._region(at), self.probed)
+        return explain_step(self.tracer, self.stage.number, place, self._region(at), self.probed)
 
     def places(self, at: Pair) -> tuple[Sequence[int], Sequence[int]]:
         """Return the rows and columns of the source that a value is computed from."""

@@ -204,7 +204,7 @@ def draw_chain_explanation(
         explanation: of the value.
         image: the input.
         stages: the layers.
-        maps: from :func:`convcli.teaching.explain.chain_arithmetic.run_chain`.
+        maps: from :func:`convcli.teaching.explain.chain_trace.run_chain`.
         texts: of the layers, as they were typed; None for their labels.
         options: how the figure looks.
     """

@@ -15,9 +15,10 @@ from convcli.plotting.save import save_figure
 from convcli.signals import SampleRange
 from convcli.teaching.chain.maps import plan_chain
 from convcli.teaching.chain.parser import build_layers, parse_layer_texts
-from convcli.teaching.explain.chain_arithmetic import explain_chain, run_chain
+from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_computation import ConvStep
 from convcli.teaching.explain.chain_figure import draw_chain_explanation
+from convcli.teaching.explain.chain_trace import run_chain
 
 pytestmark = pytest.mark.slow
 
