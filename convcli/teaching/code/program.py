@@ -73,6 +73,7 @@ def write_program(
     facts["uses_white"] = library != "pillow" and (
         not facts["range_raw"] or facts["is_bias_in_levels"]
     )
+    facts["writes_colors"] = not facts["range_raw"] and (groups > 1 or not facts["sums_channels"])
     facts["checks_size"] = not snippet and not facts["is_fitted"]
     facts |= library_facts(library, image_filter, windows, facts)
     return render(library, facts)

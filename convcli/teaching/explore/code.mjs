@@ -61,6 +61,7 @@ export function programText(code, library, filter, command, isSnippet = false) {
   // apply divides in float32 where it does not round at once.
   const isRounded = ROUNDED_ONCE.includes(filter.range) && !facts.several;
   facts.is_exact = facts.is_integer && (isRounded || !facts.is_divided);
+  facts.writes_colors = !facts.range_raw && !facts.sums_channels;
   facts.checks_size = !isSnippet && !facts.is_fitted;
   facts.uses_white = !facts.range_raw || facts.is_bias_in_levels;
   const border = code.borders[library][facts.border] ?? facts.border;

@@ -85,43 +85,47 @@ def convcli(*args):
 
 def run(program, source, target):
     """Run a program; Python in this process, which saves a second. Return its variables."""
-    if source.suffix == ".pnm":
-        run_on_netpbm(program, source, target)
+    if not program.startswith('"""'):
+        assert run_command(command_of(program, target.parent), source, target) == (0, [])
         return {}
-    if program.startswith(("#!/bin/sh", "%")):
-        script = target.with_name("filter.m" if program.startswith("%") else "filter.sh")
-        script.write_text(program)
-        run_script(script, source, target)
-        return {}
-    arguments, variables = sys.argv, {"__name__": "__main__"}
-    sys.argv = ["filter.py", str(source), str(target)]
+    return run_python(program, source, target)
+
+
+def run_python(program, *arguments):
+    given, variables = sys.argv, {"__name__": "__main__"}
+    sys.argv = ["filter.py", *map(str, arguments)]
     try:
         exec(compile(program, "filter.py", "exec"), variables)
     finally:
-        sys.argv = arguments
+        sys.argv = given
     return variables
 
 
-def run_script(script, source, target):
-    runner = ["octave", "--no-gui", "--quiet"] if script.suffix == ".m" else ["sh"]
-    done = subprocess.run([*runner, script, source, target], capture_output=True, text=True)
+def command_of(program, folder):
+    """Write a program that is not in Python to a folder, and return what runs it."""
+    if program.startswith("#!/bin/sh"):
+        name, runner = "filter.sh", ["sh"]
+    elif program.startswith("%"):
+        name, runner = "filter.m", ["octave", "--no-gui", "--quiet"]
+    elif "#include" in program:
+        name, runner = "filter.c", []
+    else:
+        name, runner = "filter.mjs", ["node"]
+    code = folder / name
+    code.write_text(program)
+    if runner:
+        return [*runner, code]
+    warnings = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["cc", *warnings, "-O1", "-o", folder / "filter", code, "-lm"], check=True)
+    return [folder / "filter"]
+
+
+def run_command(command, *arguments):
+    """Return the exit code and the lines that were printed."""
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True)
     # Octave tells that it finds no screen, and trips over itself on leaving.
     said = [line for line in done.stderr.splitlines() if not re.search("X11|GUI|to exit", line)]
-    assert (done.returncode, said) == (0, [])
-
-
-def run_on_netpbm(program, source, target):
-    if "#include" in program:
-        code, command = target.with_name("filter.c"), [target.with_name("filter")]
-        code.write_text(program)
-        warnings = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
-        subprocess.run(["cc", *warnings, "-O1", "-o", *command, code, "-lm"], check=True)
-    else:
-        code = target.with_name("filter.mjs")
-        code.write_text(program)
-        command = ["node", code]
-    done = subprocess.run([*command, source, target], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return done.returncode, done.stdout.splitlines() + said
 
 
 def as_netpbm(source):
@@ -312,22 +316,93 @@ def test_images_that_apply_refuses_have_no_result(library, folder, options, imag
     assert not target.exists()
 
 
-@pytest.mark.parametrize("mode", ["P", "RGBA", "LA", "1"])
+def words_of_failure(program, folder, *arguments):
+    """Return the only line that a program prints before it ends with exit code 1.
+
+    A script for the shell may print lines of the library's own commands.
+    """
+    if program.startswith('"""'):
+        with pytest.raises(SystemExit) as ended:
+            run_python(program, *arguments)
+        assert isinstance(ended.value.code, str)  # printed, with exit code 1
+        lines = ended.value.code.splitlines()
+    else:
+        code, lines = run_command(command_of(program, folder), *arguments)
+        assert code == 1
+    assert len(lines) == 1 or program.startswith("#!/bin/sh")
+    return lines[-1]
+
+
+COLORS_OF_ALL = {  # libraries that read the colors of a palette, or of one bit
+    "opencv": ("P", "1"),
+    "vips": ("P", "1"),
+    "octave": ("1",),
+    "ffmpeg": ("1",),
+}
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "1"])
 def test_images_with_a_palette_or_alpha_have_no_result(library, mode, folder, tmp_path):
     """Indices of a palette and alpha would be filtered as if they were colors."""
-    if library in PROGRAMS:
+    if library in NETPBM:
         return
     source, target = tmp_path / "image.png", tmp_path / "none.png"
     Image.open(folder / "color.png").convert(mode).save(source)
     program = convcli("code", "-k", "outline", "--border", "edge", "--for", library)
-    if library == "opencv" and mode in ("P", "1"):  # it reads their colors
+    if mode in COLORS_OF_ALL.get(library, ()):
         run(program, source, target)
         convcli("apply", "-k", "outline", str(source), "-o", str(tmp_path / "ours.png"))
         assert np.array_equal(read(target), np.asarray(Image.open(tmp_path / "ours.png")))
         return
-    with pytest.raises(SystemExit, match=f"image.png .*{'alpha' if library == 'opencv' else mode}"):
-        run(program, source, target)
+    words = words_of_failure(program, tmp_path, source, target)
+    assert re.match(rf".*image.png (cannot be read, or )?has .*(alpha|mode {mode}).*;", words)
     assert not target.exists()
+
+
+def test_a_program_fails_in_one_line(library, folder, tmp_path):
+    suffix = ".pgm" if library in NETPBM else ".png"
+    image, text, out = (tmp_path / name for name in (f"image{suffix}", "text.png", f"out{suffix}"))
+    Image.open(folder / "gray.png").save(image)
+    text.write_text("no image\n")
+    program = convcli("code", "-k", "outline", "--border", "edge", "--for", library)
+    assert "usage: " in words_of_failure(program, tmp_path, image)
+    for source, target, name in (
+        (tmp_path / f"missing{suffix}", out, "missing"),
+        (text, out, "text"),
+        (image, tmp_path / "none" / out.name, out.name),
+    ):
+        words = words_of_failure(program, tmp_path, source, target)
+        assert library == "c" or name in words or "#!/bin/sh" in program
+        assert not out.exists()
+
+
+@pytest.mark.parametrize("name", sorted({*LIBRARIES} - {*PROGRAMS}))
+@pytest.mark.parametrize("options", ["--border edge", "--border wrap --stride 2 --padding same"])
+def test_a_program_says_which_packages_it_needs(name, options):
+    words = ["-k", "1 2 1", *options.split(), "--for", name]
+    if name == "pillow":
+        words += ["--divisor", "1"]
+    tree = ast.parse(convcli("code", *words))
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    named = re.search("pip install (.*?)(   |\n)", ast.get_docstring(tree))[1].split()
+    packages = {"cv2": "opencv-python-headless", "PIL": "pillow", "skimage": "scikit-image"}
+    needed = {packages.get(module, module) for module in imported - sys.stdlib_module_names}
+    assert {*named} == needed | ({"jax"} if name == "keras" else set())
+
+
+@pytest.mark.parametrize("library", ["numpy", "pillow", "torch"])
+def test_pillow_writes_no_colors_of_16_bits(library, folder, tmp_path):
+    if not is_installed(library):
+        pytest.skip(f"{library} is not installed")
+    words = ["-k", "outline", "--border", "edge", "--channels", "rgb", "--for"]
+    arguments = folder / "deep.png", tmp_path / "out.png"
+    said = words_of_failure(convcli("code", *words, library), tmp_path, *arguments)
+    assert said == "Pillow writes no colors of 16 bits; a program for OpenCV does"
 
 
 LARGE = "; ".join([" ".join(str(n % 7 - 3) for n in range(11))] * 11)
