@@ -78,7 +78,7 @@ def code(
     if groups > 1:
         if number is not None or kernel_args.combine is not None:
             raise click.UsageError("--groups takes a whole bank, without --filter and --combine")
-        filters = kernel_args.filters(conv)
+        filters = kernel_args.filters(conv, in_groups=True)
         kernels = tuple(kernel for each in filters for kernel in each.kernels)
         image_filter = filters[0]._replace(kernels=kernels, combine=None)
         command = " ".join(["convcli chain IN conv", *_given(ctx), f"--groups {groups}"])

@@ -109,6 +109,7 @@ class KernelArgs(NamedTuple):
         counted: bool = True,
         sets: list[KernelSet] | None = None,
         missing: Missing | None = None,
+        in_groups: bool = False,
     ) -> tuple[Filter, ...]:
         """Return one filter for each result that an input gets.
 
@@ -117,11 +118,13 @@ class KernelArgs(NamedTuple):
             counted: whether the minimum, maximum and clipped share are needed. --mark needs them.
             sets: the kernels, where :meth:`sets` has read them already; it reads stdin once only.
             missing: which pixels are missing; None for none.
+            in_groups: whether a bank is for a convolution in groups.
 
         Raises:
-            KernelError: a SPEC names no kernel.
+            KernelError: a SPEC names no kernel, or weights that need groups.
             UsageError: the options contradict each other.
         """
+        from convcli.errors import KernelError
         from convcli.filtering import Filter, check_method, hue_axes
         from convcli.kernels.spec import group_kernels
 
@@ -138,7 +141,14 @@ class KernelArgs(NamedTuple):
             raise UsageError(
                 "--combine direction takes no --linear-light: it would change the directions"
             )
-        groups = list(group_kernels(self.sets() if sets is None else sets, self.combine))
+        sets = self.sets() if sets is None else sets
+        for each in () if in_groups else sets:
+            if each.grouped and not each.transposed:
+                raise KernelError(
+                    f"{each.label}: these weights are of a convolution in groups, which convcli "
+                    f"chain IMAGE {each.grouped} applies, behind layers that make its channels"
+                )
+        groups = list(group_kernels(sets, self.combine))
         filters = tuple(
             Filter(
                 label=group.label,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from json import dumps
@@ -21,7 +22,7 @@ from convcli.cli.types import (
     ParsedType,
     WordType,
 )
-from convcli.errors import GeometryError, UsageError, prefix_errors, shown
+from convcli.errors import GeometryError, UsageError, prefix_errors
 from convcli.geometry import (
     Anchor,
     Geometry,
@@ -93,19 +94,14 @@ class StackStage(NamedTuple):
 def parse_layer(text: str) -> StackLayer | str:
     """Read ``k=7,s=2,p=3,d=1``, in any order; pairs are WIDTHxHEIGHT.
 
-    A text that begins with a word, as a layer of ``convcli chain`` does, is returned as it is.
+    A text that begins with a word, as a layer of ``convcli chain`` does, or with the file of a
+    network, is returned as it is.
 
     Raises:
         GeometryError: the text has another form.
-        UsageError: the text names the file of a network.
     """
-    if re.match(r"\s*[a-zA-Z-]{2,}(\s|$)", text):
+    if re.match(r"\s*[a-zA-Z-]{2,}(\s|$)", text) or _names_network(text):
         return text
-    from convcli.kernels.models.spec import parse_model
-
-    model = text.split()[0] if text.strip() else ""
-    if parse_model(model) is not None:
-        raise UsageError(f"chain INPUT {shown(model)} --summary shows the layers of a network")
     names = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}
     values: dict[str, Any] = {}
     for part in text.split(","):
@@ -116,6 +112,17 @@ def parse_layer(text: str) -> StackLayer | str:
     if "kernel" not in values:
         raise GeometryError(f"{text!r} has no k=K, the size of the kernel")
     return StackLayer(text, **values)
+
+
+def _names_network(text: str) -> bool:
+    """Tell whether a text begins with the file of a network; a quoted name may have blanks."""
+    from convcli.kernels.models.spec import parse_model
+
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return False
+    return bool(words) and parse_model(words[0]) is not None
 
 
 @click.command(
@@ -231,11 +238,14 @@ def stack(shape: Pair, layers: Sequence[StackLayer | Layer], channels: int = 1) 
 
     Raises:
         GeometryError: a layer leaves no output; the message names it and the size of its input.
-        UsageError: a layer needs another number of channels.
+        UsageError: a layer needs another number of channels, or a network another size.
     """
     labels: list[str] = []
     geometries: list[Geometry] = []
-    for number, layer in enumerate(layers, 1):
+    for layer in layers:
+        if not isinstance(layer, StackLayer) and _is_plain_input(layer, shape, channels):
+            continue
+        number = len(labels) + 1
         labels.append(layer.text if isinstance(layer, StackLayer) else layer.label)
         with prefix_errors(f"layer {number} ({labels[-1]})"):
             if isinstance(layer, StackLayer):
@@ -251,17 +261,35 @@ def stack(shape: Pair, layers: Sequence[StackLayer | Layer], channels: int = 1) 
     return list(map(StackStage, labels, geometries, rows, columns))
 
 
+def _is_plain_input(layer: Layer, shape: Pair, channels: int) -> bool:
+    """Check the input of a network; tell whether it changes no values, and so is no layer."""
+    from convcli.layers.network_input import NetworkInput
+
+    if not isinstance(layer, NetworkInput):
+        return False
+    taken = layer.rows or shape[0], layer.columns or shape[1]
+    if taken != shape:
+        raise UsageError(
+            f"{layer.model} takes inputs of {size_text(taken)}, and this one is {size_text(shape)}"
+        )
+    layer.plan((*shape, channels))
+    return not layer.changes_values
+
+
 def _stack_of_texts(shape: Pair, layers: Sequence[StackLayer | str]) -> list[StackStage]:
     """Return a stack some of whose layers are texts as on the command line of chain."""
-    from convcli.teaching.chain.parser import build_layers, parse_layer_texts
+    from convcli.teaching.chain.parser import build_each, parse_layer_texts
     from convcli.teaching.chain.summary import for_any_channels
 
     texts = {number: text for number, text in enumerate(layers, 1) if isinstance(text, str)}
     parsed = parse_layer_texts(texts.values(), texts)
-    built = dict(zip(texts, build_layers(parsed, sys.stdin.buffer), strict=True))
-    whole = [
-        built[number] if isinstance(layer, str) else layer for number, layer in enumerate(layers, 1)
-    ]
+    each_built = build_each(parsed, sys.stdin.buffer)
+    whole: list[StackLayer | Layer] = []
+    for layer in layers:
+        if isinstance(layer, StackLayer):
+            whole.append(layer)
+        else:
+            whole += [each for built in next(each_built) for each in built.layers]
     return for_any_channels(whole, lambda channels: stack(shape, whole, channels))
 
 

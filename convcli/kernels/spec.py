@@ -61,6 +61,7 @@ class KernelSet(NamedTuple):
         note: what ``-v`` tells of weights of a network: how it applies them.
         transposed: the layer of ``convcli chain`` that applies weights of a transposed convolution,
             which no convolution does.
+        grouped: the layer that applies weights of a convolution in groups, as depthwise ones are.
     """
 
     label: str
@@ -69,6 +70,7 @@ class KernelSet(NamedTuple):
     slug: str = ""
     note: str = ""
     transposed: str = ""
+    grouped: str = ""
 
     @property
     def results_text(self) -> str:
@@ -76,6 +78,17 @@ class KernelSet(NamedTuple):
         if self.transposed:
             return "one for each input map"
         return f"combined by {self.combine}" if self.combine else "one result each"
+
+    @property
+    def plane_names(self) -> list[str]:
+        """The names of a kernel's planes: its channels, or the maps that it adds to."""
+        from convcli.kernels.planes import plane_names
+
+        planes = self.kernels[0].matrix.shape[:-2]
+        if self.transposed and planes:
+            where = " of the group" * bool(self.grouped)
+            return [f"output map {number}{where}" for number in range(1, planes[-1] + 1)]
+        return plane_names(planes)
 
     def _repr_html_(self) -> str:
         """Return the kernels for a notebook, side by side; of many, the first."""
@@ -113,7 +126,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         return _REMEMBERED.get(text) or _remembered(text, _compute(entry, base, angle))
     if entry is not None:
         return _build_table(entry, base, angle)
-    note = transposed = ""
+    note = transposed = grouped = ""
     if is_signal(base):
         from convcli.kernels.signals import signal_kernel
 
@@ -124,7 +137,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
     elif model := parse_model(base):
         from convcli.kernels.models.weights import read_weights
 
-        kernel, note, transposed = read_weights(model)
+        kernel, note, transposed, grouped = read_weights(model)
         kernel = kernel.rotated(angle)
     else:
         kernel = _read_kernel(base, stdin).rotated(angle)
@@ -135,13 +148,21 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         raise KernelError(
             f"{name}: {len(kernel.matrix):,} filters; at most {MAX_FILTERS:,} are read"
         )
+    member = "input map" if transposed else "filter"
     filters = (
         kernel._replace(
-            matrix=matrix, name=f"filter {number} of {name}", slug=f"{kernel.slug}-{number}"
+            matrix=matrix, name=f"{member} {number} of {name}", slug=f"{kernel.slug}-{number}"
         )
         for number, matrix in enumerate(kernel.matrix, 1)
     )
-    return KernelSet(name, tuple(filters), slug=kernel.slug, note=note, transposed=transposed)
+    return KernelSet(
+        name,
+        tuple(filters),
+        slug=kernel.slug,
+        note=note,
+        transposed=transposed,
+        grouped=grouped,
+    )
 
 
 def _remembered(text: str, kernel: Kernel) -> KernelSet:

@@ -259,12 +259,17 @@ def draw_values(axes: Axes, values: NDArray[np.generic], group: HeatmapGroup) ->
 
 
 def kernel_heatmaps(
-    kernels: Sequence[Kernel], *, most: int, operation: str = "correlate"
+    kernels: Sequence[Kernel],
+    *,
+    most: int,
+    operation: str = "correlate",
+    planes: Sequence[str] | None = None,
 ) -> HeatmapGroup:
     """Return at most ``most`` heat maps, one per kernel and channel, with the same colors.
 
     Kernels that share a divisor show their matrices; others show their weights. Those of
     ``convolve`` are flipped, as they are applied. Names leave out the bank that all are of.
+    ``planes`` are the names of the channels.
     """
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
@@ -274,7 +279,7 @@ def kernel_heatmaps(
         values = kernel.weights if divisor is None else kernel.matrix
         name = short_name(without_bank(kernel.name, bank))
         applied = as_applied(values, operation)
-        named_values += _channels(name, applied, with_kernel=len(kernels) > 1)
+        named_values += _channels(name, applied, planes, with_kernel=len(kernels) > 1)
     del named_values[most:]
     numbers = np.concatenate([values.ravel() for _, values in named_values])
     has_numbers = min(max(values.shape) for _, values in named_values) <= MAX_TICKED
@@ -292,13 +297,17 @@ def symmetric_limit(values: NDArray[np.generic]) -> float:
 
 
 def _channels(
-    kernel: str, values: NDArray[np.generic], *, with_kernel: bool
+    kernel: str,
+    values: NDArray[np.generic],
+    names: Sequence[str] | None,
+    *,
+    with_kernel: bool,
 ) -> list[tuple[str, NDArray[np.generic]]]:
     """Return the names and 2-D parts of a kernel of this name, in the order of its array."""
     planes = values.reshape(-1, *values.shape[-2:])
     if values.ndim == 2 or (with_kernel and len(planes) == 1):
         return [(kernel, planes[0])]
-    names = plane_names(values.shape[:-2])
+    names = names or plane_names(values.shape[:-2])
     if with_kernel:
         names = [f"{kernel}, {name}" for name in names]
     return list(zip(names, planes, strict=True))

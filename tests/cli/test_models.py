@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from convcli import UsageError, cross_correlate, get_filter, get_kernel
+from convcli import Chain, UsageError, cross_correlate, get_filter, get_kernel
 
 
 @pytest.fixture
@@ -214,6 +214,82 @@ def test_a_long_list_names_the_first_tensors_and_fits_a_terminal(convcli, here):
     assert lines[-1] == "(10 more; --json lists all)"
     assert max(map(len, lines)) <= 80
     assert "1  w            2         3   7x5" in lines
+
+
+@pytest.fixture
+def onnx_net(here, rng):
+    """A network of 8 filters over RGB, a depthwise layer, and a transposed one to 3 maps."""
+    onnx = pytest.importorskip("onnx")
+    make, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    shapes = {"w": (8, 3, 3, 3), "b": (8,), "dw": (8, 1, 3, 3), "up": (8, 3, 2, 2)}
+    stored = [
+        onnx.numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    nodes = [
+        make("Conv", ["x", "w", "b"], ["c"], "first", strides=[2, 2], pads=[1] * 4),
+        make("Conv", ["c", "dw"], ["d"], "depthwise", group=8, pads=[1] * 4),
+        make("ConvTranspose", ["d", "up"], ["y"], "last", strides=[2, 2]),
+    ]
+    inputs, outputs = [info("x", 1, [1, 3, 16, 16])], [info("y", 1, None)]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", inputs, outputs, stored)),
+              "net.onnx")  # fmt: skip
+    return "net.onnx"
+
+
+def test_size_takes_the_layers_of_a_network(onnx_net, convcli):
+    summary = Chain(onnx_net).summary((16, 16, 3)).as_record()["layers"]
+    ran = convcli("size", "--n", "16", "--layer", onnx_net, "--json")
+    for layer, row in zip(json.loads(ran.out), summary, strict=True):
+        assert (layer["label"], layer["output"]) == (row["label"], row["size"])
+        assert layer["receptive_field"] == row["receptive_field"]
+    layers = "--layer", "k=1", "--layer", f"{onnx_net}:first --mean 1,2,3", "--layer", "maxpool 2"
+    lines = convcli("size", "--n", "16", *layers).out.decode().splitlines()
+    assert [line.split()[:2] for line in lines[1:] if line[:1] != " "] == [
+        ["1", "k=1"], ["2", "preprocess"], ["3", "conv"], ["4", "maxpool"]
+    ]  # fmt: skip
+    ran = convcli("size", "--n", "9", "--layer", onnx_net)
+    ran.fails(2, "net.onnx takes inputs of 16x16, and this one is 9x9")
+    ran = convcli("size", "--n", "9", "--layer", f"{onnx_net} relu")
+    ran.fails(2, "give each layer its own text")
+
+
+@pytest.mark.parametrize("options", [["-o", "out.png"], ["--grid", "out.png"], ["--plot", "o.png"]])
+def test_weights_that_need_groups_are_refused_whatever_else(onnx_net, apply, photo, options):
+    for layer in ("dw", "depthwise", "2"):
+        ran = apply("-k", f"{onnx_net}:{layer}", "photo.png", *options)
+        ran.fails(2, f"convcli chain IMAGE conv -k {onnx_net}:{layer} --groups 8 applies")
+
+
+def test_groups_are_for_chains_and_programs(onnx_net, convcli, photo):
+    for arguments in (["explain", "--at", "0,0"], ["explore", "-o", "a.html"]):
+        ran = convcli(*arguments, "-k", f"{onnx_net}:dw", "photo.png")
+        ran.fails(2, "conv -k net.onnx:dw --groups 8")
+    layers = "net.onnx:first", "conv", "-k", "net.onnx:dw", "--groups", "8", "-o", "a.npy"
+    assert convcli("chain", "photo.png", "--resize", "16x16", *layers).code == 0
+    code = "code", "-k", "net.onnx:dw", "--for", "torch", "--groups", "8", "--snippet"
+    assert "groups=8" in convcli(*code).out.decode()
+
+
+def test_biases_are_no_kernels(onnx_net, apply, here, photo):
+    ran = apply("-k", f"{onnx_net}:b", "photo.png", "-o", "out.png")
+    ran.fails(2, "net.onnx: b: has one axis, as biases have; weights of convolutions are first, ")
+    header = json.dumps({"b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    content = len(header).to_bytes(8, "little") + header + np.ones(2, "<f4").tobytes()
+    (here / "b.safetensors").write_bytes(content)
+    apply("-k", "b.safetensors", "photo.png", "-o", "out.png").fails(2, "it has b")
+    np.savez("row.npz", k=[1, 2, 1])  # an array that its user calls a kernel
+    assert apply("-k", "row.npz", "photo.png", "-o", "out.png").code == 0
+
+
+def test_show_says_of_transposed_weights_what_they_do(onnx_net, convcli):
+    text = convcli("kernels", "show", f"{onnx_net}:last").out.decode()
+    assert text.count("output map 3\n") == 8
+    assert "input map 8 of net.onnx:last\n" in text
+    for word in ("red", "filter", "channel", "output  ", "method", "symmetry"):
+        assert word not in text
+    data = json.loads(convcli("kernels", "show", f"{onnx_net}:last", "--json").out)
+    assert {each["greatest"] for each in data["kernels"]} == {None}
 
 
 @pytest.fixture

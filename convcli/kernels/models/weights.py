@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -45,11 +45,13 @@ class LayerWeights(NamedTuple):
         kernel: the weights.
         note: how the network applies them, in words.
         transposed: the layer of ``convcli chain`` that applies those of a transposed convolution.
+        grouped: the same for those of a convolution in groups, as far as the file says.
     """
 
     kernel: Kernel
-    note: str
-    transposed: str
+    note: str = ""
+    transposed: str = ""
+    grouped: str = ""
 
 
 def read_weights(spec: ModelSpec) -> LayerWeights:
@@ -64,6 +66,8 @@ def read_weights(spec: ModelSpec) -> LayerWeights:
     with open_model(spec.path, spec.format) as model:
         tensor = find_tensor(model, spec.layer)
         with prefix_errors(short_name(tensor.name)):
+            if model.layout == "torch" and len(tensor.shape) == 1:
+                raise KernelError(f"has one axis, as biases have; {_weights_text(model)}")
             array = tensor.numbers()
             if model.layout == "torch" and array.ndim == 3:
                 array = array[:, :, np.newaxis]
@@ -73,11 +77,13 @@ def read_weights(spec: ModelSpec) -> LayerWeights:
             kernel = Kernel(array, name=name, source=source)
             own = next((each for each in model.graph or () if each.weights is tensor), None)
             if own is None:
-                return LayerWeights(kernel, "", "")
+                return LayerWeights(kernel)
             text = f"{spec.path}:{spec.layer or own.name}"
-            return LayerWeights(
-                kernel, _note(own), transposed_layer(text, own) if own.is_transposed else ""
-            )
+            transposed = transposed_layer(text, own) if own.is_transposed else ""
+            grouped = ""
+            if (own.groups or 1) > 1:
+                grouped = transposed or f"conv -k {shlex.quote(text)} --groups {own.groups}"
+            return LayerWeights(kernel, _note(own), transposed, grouped)
 
 
 def _note(convolution: Convolution) -> str:
@@ -187,7 +193,16 @@ def _near(model: Model, layer: str) -> str:
     return f"it has {_some(model)}"
 
 
+def _weights_text(model: Model) -> str:
+    """Return a sentence on the weights of convolutions that a file has."""
+    names = [each.name for each in model.convolutions]
+    return f"weights of convolutions are {_listed(names)}" if names else f"it has {_some(model)}"
+
+
 def _some(model: Model) -> str:
     """Return names for a message, the first of many."""
-    names = _names(model)
+    return _listed(_names(model))
+
+
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(short_name, names[:_MOST_NAMED])) + ", ..." * (len(names) > _MOST_NAMED)

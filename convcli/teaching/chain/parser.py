@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -152,7 +152,16 @@ def build_chain(
     Raises:
         UsageError: a layer cannot be built; the message names it by its number.
     """
-    built: list[BuiltLayer] = []
+    return [built for each in build_each(layers, stdin, stdin_taken, x) for built in each]
+
+
+def build_each(
+    layers: Iterable[LayerText],
+    stdin: BinaryIO | None = None,
+    stdin_taken: bool = False,
+    x: SampleRange | None = None,
+) -> Iterator[list[BuiltLayer]]:
+    """Yield what each text builds, as :func:`build_chain`: one layer, or those of a network."""
     for layer in layers:
         more: dict[str, Any] = {} if x is None or not layer.kernels else {"x": x}
         with prefix_errors(f"layer {layer.number} ({layer.name})"):
@@ -163,8 +172,8 @@ def build_chain(
                     )
                 stdin_taken = True
                 more["stdin"] = stdin
-            built += as_built(layer.text, layer.syntax.build(**layer.values, **more))
-    return built
+            built = as_built(layer.text, layer.syntax.build(**layer.values, **more))
+        yield built
 
 
 def build_layers(

@@ -29,7 +29,19 @@ _RATIO = 1.6  # of tiles across to tiles down
 _ZOOM = 12  # pixels of a tile's shorter side at least; the gaps are a twelfth of them
 
 
-def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
+class TileNames(NamedTuple):
+    """What kernels and their planes are called, and three planes that are drawn as colors."""
+
+    member: str
+    plane: str
+    colors: str
+
+
+CONVOLUTION = TileNames("filter", "channel", "weights of the three channels")
+TRANSPOSED = TileNames("input map", "output map", "weights to the output maps 1, 2 and 3")
+
+
+def tiles_part(kernels: Sequence[Kernel], names: TileNames) -> Callable[[float], Part]:
     """Return a function from a scale to one part with a tile for each filter.
 
     A filter over channels has a tile for each, unless three are drawn as colors. All tiles share
@@ -43,10 +55,10 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
     bar = Bar.of((-limit, limit), signed_colormap(), "weight")
     shown_bar = bar if figure_options().bars and not is_color else None
     ends = f"dark -{format_short(limit)}, gray 0, bright {format_short(limit)}"
-    key = f"red, green and blue: the weights of the three channels, {ends}"
-    caption = key if is_color else tiles.caption
-    labels = tiles.labels()
-    count = f"{tiles.filters} filter{'s' * (tiles.filters > 1)}"
+    caption = f"red, green and blue: the {names.colors}, {ends}"
+    if not is_color:
+        caption = tiles.caption(names)
+    labels = tiles.labels(names)
 
     def draw(figure: Figure, left: float, top: float, box: Box) -> list[DrawnImage]:
         axes = axes_at(figure, left, top, box)
@@ -71,7 +83,7 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
         return Part(
             partial(draw, box=box),
             box,
-            f"{count} {columns}x{rows}, {tiles.order}",
+            tiles.order(names),
             caption,
             left=max(text_width(f"{label} ", theme().text) for label in labels)
             * figure_options().axes,
@@ -102,20 +114,19 @@ class FilterTiles(NamedTuple):
     drawn: int
     lines: int
 
-    @property
-    def order(self) -> str:
-        """How to count the tiles."""
+    def order(self, names: TileNames) -> str:
+        """Return how to count the tiles."""
         if self.channels == 1:
-            return "counted row by row"
-        return f"one tile for each of {self.channels} channels"
+            return f"{names.member}s counted row by row"
+        return f"one tile for each of {self.channels} {names.plane}s"
 
-    @property
-    def caption(self) -> str:
-        """How many filters over channels stand in a row, where these are several."""
+    def caption(self, names: TileNames) -> str:
+        """Return how many filters over channels stand in a row, where these are several."""
         each = self.shape[1] // self.drawn
-        return f"{each} filters in a row, channel by channel" * (self.channels > 1 and each > 1)
+        words = f"{each} {names.member}s in a row, {names.plane} by {names.plane}"
+        return words * (self.channels > 1 and each > 1)
 
-    def labels(self) -> list[str]:
+    def labels(self, names: TileNames) -> list[str]:
         """Return the numbers of the tiles of each row, or the name of the first of them."""
         down, across = self.shape
         if self.channels == 1:
@@ -125,9 +136,9 @@ class FilterTiles(NamedTuple):
             return [str(first) if first == last else f"{first}-{last}" for first, last in ends]
         each = max(across // self.drawn, 1)
         return [
-            f"channel {row % self.lines * across + 1}"
+            f"{names.plane} {row % self.lines * across + 1}"
             if row % self.lines
-            else f"filter {row // self.lines * each + 1}"
+            else f"{names.member} {row // self.lines * each + 1}"
             for row in range(down)
         ]
 

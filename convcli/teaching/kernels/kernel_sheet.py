@@ -39,7 +39,13 @@ from convcli.plotting.style import (
     theme,
     unsigned_colormap,
 )
-from convcli.teaching.kernels.filter_sheet import MAX_TILES, channel_tiles, tiles_part
+from convcli.teaching.kernels.filter_sheet import (
+    CONVOLUTION,
+    MAX_TILES,
+    TRANSPOSED,
+    channel_tiles,
+    tiles_part,
+)
 from convcli.teaching.kernels.responses import frequency_response, gain_at_zero, impulse_responses
 
 if TYPE_CHECKING:
@@ -106,10 +112,10 @@ def draw_kernel_sheet(
         facts = ""
         plans: list[PagePlan]
         if maps > _MOST_MAPS or _are_color_filters(members):
-            rows, facts = _sheet_rows(members)
+            rows, facts = _sheet_rows(kernels)
             plans = [_plan(rows)]
         elif maps > 1:
-            group = kernel_heatmaps(members, most=_MOST_MAPS)
+            group = kernel_heatmaps(members, most=_MOST_MAPS, planes=kernels.plane_names)
             plans = [_plan([[kernel_part(group, _FAMILY, columns=_columns(group))]])]
         else:
             named = _parts_of_one(members[0], frequency=frequency)
@@ -169,14 +175,16 @@ def _title(kernels: KernelSet) -> str:
     return f"{name}{over}{scale_text(first)}, {kernels.results_text}"
 
 
-def _sheet_rows(members: Sequence[Kernel]) -> tuple[list[list[PartOf]], str]:
+def _sheet_rows(kernels: KernelSet) -> tuple[list[list[PartOf]], str]:
     """Return all filters as one sheet, and words on what is left out."""
+    members = kernels.kernels
+    names = TRANSPOSED if kernels.transposed else CONVOLUTION
     count = len(members) * math.prod(members[0].matrix.shape[:-3])
     channels = channel_tiles(members[0])
     drawn = max(MAX_TILES // channels, 1)
-    facts = [f"the first {drawn} of {count} filters"] * (count > drawn)
-    facts += [f"the first {MAX_TILES} of {channels} channels"] * (channels > MAX_TILES)
-    return [[tiles_part(members)]], ", ".join(facts)
+    facts = [f"the first {drawn} of {count} {names.member}s"] * (count > drawn)
+    facts += [f"the first {MAX_TILES} of {channels} {names.plane}s"] * (channels > MAX_TILES)
+    return [[tiles_part(members, names)]], ", ".join(facts)
 
 
 def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:

@@ -17,7 +17,6 @@ from convcli.kernels.entries import ComputedKernel, Signal
 from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.matrix_text import aligned
-from convcli.kernels.planes import plane_names
 from convcli.kernels.spec import KernelSet
 from convcli.teaching.decimals import format_number
 from convcli.teaching.text_table import WIDTH, table_lines, wrapped
@@ -31,6 +30,8 @@ _MAX_PLANES = 48  # of several kernels that are shown with all weights
 _DEAD = 0.02  # of the median norm: a filter below it does nothing
 _MAX_LISTED = 12  # numbers of filters in a line
 _DIGITS, _LEAST_DIGITS = 6, 3  # significant digits of the largest weight; fewer where they fit
+
+_OF_CONVOLUTION = ("symmetry", "output", "method")  # which a transposed convolution has not
 
 _SYMMETRIES = {
     "symmetric": "symmetric (correlation and convolution agree)",
@@ -67,6 +68,8 @@ def _without_errors(factor: NDArray[Any]) -> NDArray[Any]:
 def set_json(kernels: KernelSet) -> str:
     """Return one kernel's data as JSON, or a family's with its members under ``kernels``."""
     members = [kernel_data(kernel) for kernel in kernels.kernels]
+    if kernels.transposed:  # several kernels add to a value
+        members = [member | {"least": None, "greatest": None} for member in members]
     if len(members) == 1:
         return json.dumps(members[0])
     return json.dumps({"label": kernels.label, "combine": kernels.combine, "kernels": members})
@@ -83,7 +86,7 @@ def set_text(
     planes = len(kernels.kernels) * math.prod(kernels.kernels[0].matrix.shape[:-2])
     if len(kernels.kernels) > 1 and planes > _MAX_PLANES:
         return _table_text(kernels, digits)
-    parts = [_kernel_text(kernel, digits) for kernel in kernels.kernels]
+    parts = [_kernel_text(kernel, kernels, digits) for kernel in kernels.kernels]
     if kernels.note:
         parts.append("\n".join(wrapped(kernels.note.split())))
     if len(kernels.kernels) > 1:
@@ -98,7 +101,8 @@ def _table_text(kernels: KernelSet, digits: int | None) -> str:
     first = kernels.kernels[0]
     weights = [kernel.weights for kernel in kernels.kernels]
     norms = [float(np.linalg.norm(each)) for each in weights]
-    headings = ("filter", "sum", "smallest", "largest", "norm")
+    member = "input map" if kernels.transposed else "filter"
+    headings = (member, "sum", "smallest", "largest", "norm")
     rows = [headings] + [
         (
             str(number),
@@ -127,7 +131,7 @@ def _cell(value: float, digits: int | None) -> str:
     return f"{value:.5g}" if digits is None else f"{value:.{digits}f}"
 
 
-def _kernel_text(kernel: Kernel, digits: int | None) -> str:
+def _kernel_text(kernel: Kernel, kernels: KernelSet, digits: int | None) -> str:
     heading = f"{kernel.name}: {kernel.summary}" if kernel.summary else kernel.name
     planes = kernel.matrix.reshape(-1, *kernel.shape)
     rows, columns = kernel.shape
@@ -142,13 +146,17 @@ def _kernel_text(kernel: Kernel, digits: int | None) -> str:
         notes.append("rounded")
     blocks = ["\n".join(_lines(plane)) for plane in fitting]
     if len(blocks) > 1:
-        names = plane_names(kernel.matrix.shape[:-2])
-        blocks = [f"{name}\n{block}" for name, block in zip(names, blocks, strict=True)]
+        blocks = [
+            f"{name}\n{block}" for name, block in zip(kernels.plane_names, blocks, strict=True)
+        ]
     if notes:
         blocks.append(f"  ({', '.join(notes)}; -o - prints all weights with all digits)")
     matrix = "\n".join(blocks)
     properties = "\n".join(
-        line for label, text in _properties(kernel, digits) for line in _property(label, text)
+        line
+        for label, text in _properties(kernel, digits)
+        if not (kernels.transposed and label in _OF_CONVOLUTION)
+        for line in _property(label, text)
     )
     return f"{heading}\n\n{matrix}\n\n{properties}"
 

@@ -286,7 +286,8 @@ def test_a_file_of_many_fields_is_given_up(monkeypatch):
 def test_large_tensors_are_not_read_before_they_are_asked_for(tmp_path):
     path = tmp_path / "large.onnx"
     size = 2**28
-    head = field(1, size // 4) + field(2, 1) + field(8, "large") + varint(9 << 3 | 2) + varint(size)
+    head = field(1, 4) + field(1, size // 16) + field(2, 1) + field(8, "large")
+    head += varint(9 << 3 | 2) + varint(size)
     graph = field(5, tensor()) + varint(5 << 3 | 2) + varint(len(head) + size) + head
     with path.open("wb") as file:
         file.write(varint(7 << 3 | 2) + varint(len(graph) + size) + graph)

@@ -313,7 +313,8 @@ def test_filters_over_three_channels_are_color_tiles():
     figure = draw_kernel_sheet(bank)
     [axes] = images(figure)
     picture = pixels(axes)
-    assert "20 filters 5x4, counted row by row" in words(figure)
+    assert "filters counted row by row" in words(figure)
+    assert " ".join(words(figure)).count("20") == 1  # in the title
     across = round(axes.get_xlim()[1])
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     firsts = range(1, 21, across)
@@ -385,5 +386,24 @@ def test_the_sheet_is_laid_out_as_it_was(name, laid_out):
 def test_kernels_of_a_transposed_layer_are_named_by_what_they_read_and_make():
     kernels = tuple(Kernel(each) for each in np.arange(24.0).reshape(2, 3, 2, 2))
     shown = KernelSet("net.onnx:up", kernels, transposed="convtranspose -k net.onnx:up")
-    title = " ".join(draw_kernel_sheet(shown).texts[0].get_text().split())
+    figure = draw_kernel_sheet(shown)
+    title = " ".join(figure.texts[0].get_text().split())
     assert title == "net.onnx:up: 2 kernels 2x2, to 3 maps, one for each input map"
+    said = " ".join(" ".join(words(figure)).split())
+    assert "input maps counted row by row" in said
+    assert "red, green and blue: the weights to the output maps 1, 2 and 3" in said
+    assert not {"filters", "channels"} & set(said.split())
+
+
+@pytest.mark.parametrize(("maps", "names"), [
+    (2, ["k-0, output map 1", "k-0, output map 2", "k-1, output map 1", "k-1, output map 2"]),
+    (40, ["input map 1", "input map 2"]),
+])  # fmt: skip
+def test_planes_of_a_transposed_layer_are_output_maps(maps, names):
+    kernels = tuple(Kernel(each, name=f"k-{n}") for n, each in enumerate(random(2, maps, 2, 2)))
+    [axes, *more] = images(
+        draw_kernel_sheet(KernelSet("n:up", kernels, transposed="convtranspose -k n:up"))
+    )
+    titles = [" ".join(each.get_title().split()) for each in (axes, *more)]
+    rows = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert (titles if maps == 2 else [row for row in rows if "input" in row]) == names
