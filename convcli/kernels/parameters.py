@@ -29,7 +29,7 @@ def bind_arguments(entry: ComputedKernel | Signal, text: str) -> dict[str, Any]:
         KernelError: an argument is unknown, given twice, or out of range.
     """
     names = [parameter.name for parameter in entry.parameters]
-    usage = f"{entry.name} takes {', '.join(names)}; for example {entry.example}"
+    usage = usage_text(entry)
     texts: dict[str, str] = {}
     for position, argument in enumerate(text.split(",") if text.strip() else ()):
         name, equals, value = (part.strip() for part in argument.partition("="))
@@ -53,6 +53,12 @@ def bind_arguments(entry: ComputedKernel | Signal, text: str) -> dict[str, Any]:
         except KernelError as error:
             raise KernelError(f"{entry.name}: {parameter.name} {error}") from None
     return values
+
+
+def usage_text(entry: ComputedKernel | Signal) -> str:
+    """Return what errors say of the arguments: their names, and an example."""
+    names = ", ".join(parameter.name for parameter in entry.parameters)
+    return f"{entry.name} takes {names}; for example {entry.example}"
 
 
 def _size(word: str) -> tuple[int, int]:

@@ -3,28 +3,48 @@
  * says what the arguments mean.
  */
 
-import { UsageError } from "./errors.mjs";
+import { quoted, UsageError } from "./errors.mjs";
+import { quotedWord } from "./shell_words.mjs";
 
-const MAX_SIDE = 101; // of a kernel that is computed here
+const MAX_SIDE = 2047; // of a kernel
+const MAX_SIDE_HERE = 101; // of one that the page computes
 const LEAST = 1e-6; // of a length
 
-/** Return the arguments of a SPEC by name: values in the order of the names, then name=value. */
-function boundArguments(spec, names) {
+/** Return the error for a kernel that only the command computes. */
+export function onlyElsewhere(spec) {
+  return new UsageError(
+    `this page cannot compute ${spec}; one that has it is written by: ` +
+      `convcli explore -k ${quotedWord(spec)} INPUT -o page.html`,
+  );
+}
+
+/**
+ * Return the arguments of a SPEC by name: values in the order of the names, then name=value.
+ *
+ * `usage` says in errors which arguments there are.
+ */
+export function boundArguments(spec, names, usage) {
   const [kernel, ...rest] = spec.split(":");
+  const text = rest.join(":");
+  const parts = text.trim() ? text.split(",") : [];
   const bound = {};
-  const texts = rest
-    .join(":")
-    .split(",")
-    .filter((text) => text.trim());
-  for (const [position, text] of texts.entries()) {
-    const [left, right] = text.split("=").map((part) => part.trim());
-    const name = right === undefined ? names[position] : left;
-    const value = right ?? left;
+  for (const [position, part] of parts.entries()) {
+    const at = part.indexOf("=");
+    let [name, value] = [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+    if (at < 0) {
+      name = names[position] ?? part;
+      if (parts.slice(0, position).some((earlier) => earlier.includes("="))) {
+        throw new UsageError(`${kernel}: ${quoted(value)} needs a name; ${usage}`);
+      }
+    }
     if (!names.includes(name)) {
-      throw new UsageError(`${kernel} has no argument '${left}'; it takes ${names.join(", ")}`);
+      throw new UsageError(`${kernel} has no argument ${quoted(name)}; ${usage}`);
     }
     if (name in bound) {
       throw new UsageError(`${kernel}: ${name} is given twice`);
+    }
+    if (value === "") {
+      throw new UsageError(`${kernel}: ${name} needs a value; ${usage}`);
     }
     bound[name] = value;
   }
@@ -32,20 +52,30 @@ function boundArguments(spec, names) {
 }
 
 /** Read `N` or `WxH` as [rows, columns]. */
-function sizeOf(kernel, word) {
+function sizeOf(spec, word) {
+  const [kernel] = spec.split(":");
   const match = /^(\d{1,9})(?:x(\d{1,9}))?$/.exec(word);
-  const [columns, rows] = match ? [Number(match[1]), Number(match[2] ?? match[1])] : [0, 0];
+  if (match === null) {
+    throw new UsageError(
+      `${kernel}: size must be a positive N or WxH (e.g. 5 or 7x3), not ${quoted(word)}`,
+    );
+  }
+  const [columns, rows] = [Number(match[1]), Number(match[2] ?? match[1])];
   if (Math.min(rows, columns) < 1 || Math.max(rows, columns) > MAX_SIDE) {
     throw new UsageError(
-      `${kernel}: size must be N or WxH with sides from 1 to ${MAX_SIDE}, not '${word}'`,
+      `${kernel}: size must have sides from 1 to ${MAX_SIDE.toLocaleString("en-US")}, ` +
+        `not ${quoted(word)}`,
     );
+  }
+  if (Math.max(rows, columns) > MAX_SIDE_HERE) {
+    throw onlyElsewhere(spec);
   }
   return [rows, columns];
 }
 
-function box(spec) {
-  const { size = "3" } = boundArguments(spec, ["size"]);
-  const shape = sizeOf(spec.split(":")[0], size);
+function box(spec, turn, usage) {
+  const { size = "3" } = boundArguments(spec, ["size"], usage);
+  const shape = sizeOf(spec, size);
   const count = shape[0] * shape[1];
   const ones = plainKernel(spec, shape, new Float64Array(count).fill(1));
   return { ...ones, isInteger: true, divisor: count };
@@ -57,36 +87,45 @@ function numberOf(kernel, words, name, least = -1e6, most = 1e6) {
     return null;
   }
   const value = Number(words[name]);
-  if (words[name] === "" || !(value >= least && value <= most)) {
+  if (!(value >= least && value <= most)) {
+    const from = least === LEAST ? "1e-06" : least.toLocaleString("en-US");
     throw new UsageError(
-      `${kernel}: ${name} must be a number from ${least} to ${most}, not '${words[name]}'`,
+      `${kernel}: ${name} must be a number from ${from} to ${most.toLocaleString("en-US")}, ` +
+        `not ${quoted(words[name])}`,
     );
   }
   return value;
 }
 
 /** Sample the bivariate normal density. */
-function gaussian(spec, turn) {
+function gaussian(spec, turn, usage) {
   const names = ["size", "sigma", "sigma-x", "sigma-y"];
-  const words = boundArguments(spec, [...names, "rho", "angle", "start", "step", "normalize"]);
-  const number = (name, least, most) => numberOf("gaussian", words, name, least, most);
+  const others = ["rho", "angle", "start", "step", "normalize"];
+  const words = boundArguments(spec, [...names, ...others], usage);
+  const number = (name, least) => numberOf("gaussian", words, name, least);
   const [sigma, sigmaX, sigmaY] = names.slice(1).map((name) => number(name, LEAST));
-  const rho = number("rho", -1, 1) ?? 0;
-  if (Math.abs(rho) === 1) {
-    throw new UsageError("gaussian: rho is a correlation: it must lie between -1 and 1");
+  const rho = Number(words.rho ?? 0);
+  if (!(Math.abs(rho) < 1)) {
+    throw new UsageError(
+      `gaussian: rho is a correlation: it must lie between -1 and 1, not ${quoted(words.rho)}`,
+    );
   }
   const angle = (number("angle") ?? 0) + turn;
   const start = number("start");
   const step = number("step", LEAST) ?? 1;
-  let shape = words.size === undefined ? null : sizeOf("gaussian", words.size);
+  let shape = words.size === undefined ? null : sizeOf(spec, words.size);
   const sigmaOf = (side) => (side === null ? 1 : step * (0.3 * ((side - 1) / 2 - 1) + 0.8));
   const across = sigmaX ?? sigma ?? sigmaOf(shape && shape[1]);
   const down = sigmaY ?? sigma ?? sigmaOf(shape && shape[0]);
   if (shape === null) {
-    shape = sizeOf("gaussian", squareOf((3 * Math.max(across, down)) / step));
+    shape = sizeOf(spec, squareOf((3 * Math.max(across, down)) / step));
   }
   const weights = bell(shape, { across, down, rho, angle, start, step });
-  const isNormalized = !["no", "false", "0"].includes(words.normalize ?? "yes");
+  const flag = words.normalize ?? "yes";
+  const isNormalized = ["yes", "true", "1"].includes(flag);
+  if (!isNormalized && !["no", "false", "0"].includes(flag)) {
+    throw new UsageError(`gaussian: normalize must be yes or no, not ${quoted(flag)}`);
+  }
   const total = weights.reduce((sum, weight) => sum + weight);
   if (isNormalized && total === 0) {
     throw new UsageError("all weights are 0; give a larger sigma, or a start nearer to 0");
@@ -111,14 +150,15 @@ function bell([rows, columns], { across, down, rho, angle, start, step }) {
 }
 
 /** Sample a cosine wave along an angle, under a bell. */
-function gabor(spec, turn) {
-  const words = boundArguments(spec, ["size", "sigma", "wavelength", "angle", "aspect", "phase"]);
+function gabor(spec, turn, usage) {
+  const names = ["size", "sigma", "wavelength", "angle", "aspect", "phase"];
+  const words = boundArguments(spec, names, usage);
   const number = (name, least) => numberOf("gabor", words, name, least);
   const sigma = number("sigma", LEAST) ?? 3;
   const wavelength = number("wavelength", LEAST) ?? 6;
   const aspect = number("aspect", LEAST) ?? 0.5;
   const phase = ((number("phase") ?? 0) * Math.PI) / 180;
-  const shape = sizeOf("gabor", words.size ?? squareOf((3 * sigma) / Math.min(aspect, 1)));
+  const shape = sizeOf(spec, words.size ?? squareOf((3 * sigma) / Math.min(aspect, 1)));
   const [cosine, sine] = direction((number("angle") ?? 0) + turn);
   const weights = Float64Array.from({ length: shape[0] * shape[1] }, (_, cell) => {
     const x = (cell % shape[1]) - (shape[1] - 1) / 2;
@@ -132,10 +172,10 @@ function gabor(spec, turn) {
 }
 
 /** Sample the Laplacian of the normal density, minus its mean. */
-function laplacianOfGaussian(spec) {
-  const words = boundArguments(spec, ["size", "sigma"]);
+function laplacianOfGaussian(spec, turn, usage) {
+  const words = boundArguments(spec, ["size", "sigma"], usage);
   const sigma = numberOf("log", words, "sigma", LEAST) ?? 1.4;
-  const shape = sizeOf("log", words.size ?? squareOf(4 * sigma));
+  const shape = sizeOf(spec, words.size ?? squareOf(4 * sigma));
   const weights = Float64Array.from({ length: shape[0] * shape[1] }, (_, cell) => {
     const x = (cell % shape[1]) - (shape[1] - 1) / 2;
     const y = Math.floor(cell / shape[1]) - (shape[0] - 1) / 2;
@@ -147,11 +187,11 @@ function laplacianOfGaussian(spec) {
 }
 
 /** Sample the difference of two normal densities, which sum to 1 each. */
-function differenceOfGaussians(spec) {
-  const words = boundArguments(spec, ["size", "sigma", "ratio"]);
+function differenceOfGaussians(spec, turn, usage) {
+  const words = boundArguments(spec, ["size", "sigma", "ratio"], usage);
   const sigma = numberOf("dog", words, "sigma", LEAST) ?? 1;
   const wider = sigma * (numberOf("dog", words, "ratio", LEAST) ?? 1.6);
-  const shape = sizeOf("dog", words.size ?? squareOf(3 * Math.max(sigma, wider)));
+  const shape = sizeOf(spec, words.size ?? squareOf(3 * Math.max(sigma, wider)));
   const [narrow, wide] = [sigma, wider].map((across) => {
     const weights = bell(shape, { across, down: across, rho: 0, angle: 0, start: null, step: 1 });
     const total = weights.reduce((sum, weight) => sum + weight);
@@ -182,7 +222,8 @@ function direction(angle) {
 }
 
 /**
- * By name: builders from a SPEC without its turn, and an angle that is added to the kernel's own.
+ * By name: builders from a SPEC without its turn, an angle that is added to the kernel's own, and
+ * what errors say of the arguments.
  *
  * Those without an angle of their own are turned as a table is.
  */

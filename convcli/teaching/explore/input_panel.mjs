@@ -5,6 +5,8 @@ import { inputOfFile, inputOfText } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
 
 export class InputPanel {
+  static lastUsed = null; // of several pages in a document, what is pasted beside them goes here
+
   /**
    * @param {HTMLElement} host takes what is dropped or pasted on it
    * @param {(changes: object | Function) => Promise<void>} attempt changes the input, or says why
@@ -43,7 +45,13 @@ export class InputPanel {
     this.listen(host);
   }
 
+  /** Take what is dropped, or pasted, on the page or on a document that has only pages. */
   listen(host) {
+    InputPanel.lastUsed ??= host;
+    const isLast = () => InputPanel.lastUsed === host;
+    host.addEventListener("pointerenter", () => {
+      InputPanel.lastUsed = host;
+    });
     host.addEventListener("dragover", (event) => event.preventDefault());
     host.addEventListener("drop", (event) => {
       event.preventDefault();
@@ -52,7 +60,9 @@ export class InputPanel {
     this.document.addEventListener("paste", (event) => {
       const [target] = event.composedPath();
       const isField = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
-      const isHere = target === this.document.body || event.composedPath().includes(host);
+      const isHere =
+        event.composedPath().includes(host) ||
+        (target === host.parentElement && target === this.document.body && isLast());
       if (!isField && isHere && host.isConnected && this.take(event.clipboardData)) {
         event.preventDefault();
       }

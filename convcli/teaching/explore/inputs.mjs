@@ -5,7 +5,8 @@
  * `words` are the arguments by which the command reads it; INPUT stands for what no file holds.
  */
 
-import { UsageError } from "./errors.mjs";
+import { quoted, UsageError } from "./errors.mjs";
+import { parsedLists } from "./kernels.mjs";
 
 const MAX_SIDE_READ = 512; // of an image; larger ones are reduced
 const COLORS = ["red", "green", "blue"];
@@ -46,6 +47,9 @@ function matrixWords({ shape: [rows, columns], values }) {
 
 /** Read a matrix: rows of numbers as typed, copied from a spreadsheet, or written as Python lists. */
 export function inputOfText(text) {
+  if (/^\s*(\[\s*){3}/.test(text)) {
+    return inputOfLists(parsedLists(text)); // of several channels
+  }
   const brackets = text.match(/\[[^[\]]*\]/g);
   const rows = brackets
     ? brackets.flatMap((row) => row.slice(1, -1).split(";"))
@@ -122,6 +126,9 @@ export async function inputOfFile(file, document) {
 /** Return an input with another value at a pixel, in all its channels. */
 export function painted(input, [row, column], value) {
   const { maxValue } = input;
+  if (typeof value !== "number") {
+    throw new UsageError(`the value to paint with must be a number, not ${quoted(value)}`);
+  }
   if (maxValue !== null && !(Number.isInteger(value) && value >= 0 && value <= maxValue)) {
     throw new UsageError(`a pixel is a whole number from 0 to ${maxValue}, not ${value}`);
   }

@@ -2,6 +2,7 @@
 
 import { exactTotal, formatNumber, toNumber } from "./decimals.mjs";
 import { button, element, field, labeled } from "./elements.mjs";
+import { quoted } from "./errors.mjs";
 import { sizeText } from "./geometry.mjs";
 import { parseMatrix, planeRows } from "./kernels.mjs";
 import { TEXTS } from "./texts.mjs";
@@ -11,10 +12,12 @@ const MAX_EDITED = 15;
 export class KernelEditor {
   /**
    * @param {(kernel: object) => void} change takes the kernel with other weights
+   * @param {(message: string) => void} refuse says what cannot be
    */
-  constructor(document, change) {
+  constructor(document, change, refuse) {
     this.document = document;
     this.change = change;
+    this.refuse = refuse;
     this.plane = 0;
     this.kernel = null;
     this.table = element(document, "div", {
@@ -67,6 +70,7 @@ export class KernelEditor {
         this.apply((plane) => resized(plane, axis, side));
       } else {
         this.show(this.kernel, this.channels, this.isEditable);
+        this.refuse(TEXTS.wrongSide(label, MAX_EDITED, quoted(value)));
       }
     });
   }
@@ -153,6 +157,9 @@ export class KernelEditor {
   }
 
   typed(input, row, column) {
+    if (input.value === input.dataset.text) {
+      return;
+    }
     let weight;
     try {
       const { planes, divisor } = parseMatrix(input.value);
@@ -163,6 +170,7 @@ export class KernelEditor {
     if (Number.isFinite(weight) && this.isEditable) {
       this.setWeight(row, column, weight);
     } else {
+      this.refuse(TEXTS.wrongWeight(quoted(input.value)));
       input.value = input.dataset.text;
     }
   }

@@ -2,6 +2,7 @@
 
 import { formatNumber } from "./decimals.mjs";
 import { choice, element, field, labeled, typedNumber } from "./elements.mjs";
+import { UsageError } from "./errors.mjs";
 import { KernelEditor } from "./kernel_editor.mjs";
 import { weightsSpec } from "./kernels.mjs";
 import { COMBINATIONS } from "./sums.mjs";
@@ -17,7 +18,7 @@ export class KernelPanel {
     this.attempt = attempt;
     this.number = 0; // of the kernel of a family that is shown
     this.names = this.nameChoice();
-    this.spec = field(document, TEXTS.spec, (text) => attempt({ kernel: text }), {
+    this.spec = field(document, TEXTS.spec, (text) => attempt({ kernel: text.trim() }), {
       placeholder: TEXTS.specHint,
     });
     this.members = element(document, "select", {
@@ -28,7 +29,11 @@ export class KernelPanel {
       },
     });
     this.memberLabel = labeled(document, TEXTS.familyMember, this.members);
-    this.editor = new KernelEditor(document, (kernel) => this.edited(kernel));
+    this.editor = new KernelEditor(
+      document,
+      (kernel) => this.edited(kernel),
+      (message) => attempt(() => Promise.reject(new UsageError(message))),
+    );
     this.divisor = this.numberField(TEXTS.divisor, "divisor");
     this.bias = this.numberField(TEXTS.bias, "bias");
     this.combine = choice(document, TEXTS.combine, COMBINATIONS, (word) =>

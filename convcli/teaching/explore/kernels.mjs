@@ -9,16 +9,16 @@
  * @property {string} label the SPEC
  * @property {object[]} kernels as in sums.mjs
  * @property {string | null} combine
- * @property {boolean} [takesArguments] it has a formula, which this page does not compute
+ * @property {string} [usage] the arguments of a computed kernel, as errors say them
  * @property {boolean} [takesAngle] one of its arguments is an angle
  */
 
 import { formatNumber } from "./decimals.mjs";
-import { nearest, quoted, UsageError } from "./errors.mjs";
-import { FORMULAS, WITH_ANGLE } from "./formulas.mjs";
-import { quotedWord } from "./shell_words.mjs";
+import { nearest, prefixErrors, quoted, UsageError } from "./errors.mjs";
+import { boundArguments, FORMULAS, onlyElsewhere, WITH_ANGLE } from "./formulas.mjs";
 
 const NUMBER = /^[+-]?(?:\d+\/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)$/;
+const FILE_OR_PREFIX = /[./\\@]|^(signal|trained):/;
 const INTEGER_OR_FRACTION = /^[+-]?\d+(?:\/\d+)?$/;
 export const MAX_WEIGHT = 1e30; // also of divisors
 const MAX_DIVISOR = 2 ** 31; // a larger common denominator makes unwieldy integers
@@ -52,7 +52,7 @@ export function readSpec(text, tables) {
   if (name in FORMULAS) {
     // An angle that is no right angle is added to the kernel's own.
     const addsAngle = angle % 90 !== 0 && WITH_ANGLE.includes(name);
-    const kernel = FORMULAS[name](base, addsAngle ? angle : 0);
+    const kernel = FORMULAS[name](base, addsAngle ? angle : 0, tables.get(name)?.usage);
     return { label: spec, kernels: [addsAngle ? kernel : turned(kernel)], combine: null };
   }
   const found = tables.get(base);
@@ -60,20 +60,23 @@ export function readSpec(text, tables) {
     return { ...found, label: spec, kernels: found.kernels.map(turned) };
   }
   if (looksLikeMatrix(base)) {
-    return { label: spec, kernels: [turned(parseMatrix(base))], combine: null };
+    const kernel = prefixErrors(`kernel ${quoted(base)}`, () => parseMatrix(base));
+    return { label: spec, kernels: [turned(kernel)], combine: null };
   }
-  if (tables.has(name) && !tables.get(name).takesArguments) {
-    throw new UsageError(`${name} takes no arguments`);
+  if (tables.has(name)) {
+    const { usage } = tables.get(name);
+    if (!usage) {
+      throw new UsageError(`${name} takes no arguments`);
+    }
+    const [, names] = / takes (.*); for example/.exec(usage);
+    boundArguments(base, names.split(", "), usage);
   }
-  if (tables.has(name) || /[.@:]/.test(base)) {
-    throw new UsageError(
-      `this page cannot compute ${spec}; one that has it is written by: ` +
-        `convcli explore -k ${quotedWord(spec)} INPUT -o page.html`,
-    );
+  if (tables.has(name) || FILE_OR_PREFIX.test(base)) {
+    throw onlyElsewhere(spec);
   }
-  const near = nearest(base.toLowerCase().replace(/[_ ]/g, "-").slice(0, 80), [...tables.keys()], 3);
+  const near = nearest(name.toLowerCase().replace(/[_ ]/g, "-").slice(0, 80), [...tables.keys()], 3);
   const advice = near.length ? `did you mean ${near.join(" or ")}?` : "see 'convcli kernels list'";
-  throw new UsageError(`no kernel is named ${quoted(base)}; ${advice}`);
+  throw new UsageError(`no kernel is named ${quoted(name)}; ${advice}`);
 }
 
 /** Return a SPEC as it is shown: as typed, on one line. */
@@ -89,7 +92,7 @@ function typed(text) {
   return shown === "-" ? "standard input" : shown;
 }
 
-function parsedLists(text) {
+export function parsedLists(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -218,6 +221,10 @@ export function parseMatrix(text) {
     if (wrong !== undefined) {
       throw new UsageError(`row ${number + 1}: '${wrong}' is not a finite number`);
     }
+    const endless = row.find((cell) => /\/0+$/.test(cell));
+    if (endless !== undefined) {
+      throw new UsageError(`row ${number + 1}: '${endless}' divides by 0`);
+    }
   }
   const cells = rows.flat();
   const { weights, divisor, isInteger } = commonFractions(cells);
@@ -249,9 +256,6 @@ function splitRow(line) {
 function commonFractions(cells) {
   const value = (cell) => {
     const [over, under = "1"] = cell.split("/");
-    if (Number(under) === 0) {
-      throw new UsageError(`'${cell}' divides by 0`);
-    }
     return Number(over) / Number(under);
   };
   const decimals = { weights: cells.map(value), divisor: 1, isInteger: false };

@@ -7,7 +7,15 @@
 
 import { ENLARGING, enlargedMaps, enlargedShape, regionEnlarged } from "./enlarge.mjs";
 import { prefixErrors, UsageError } from "./errors.mjs";
-import { borderAt, convGeometry, countText, OUTSIDE, resolvedPads, sizeText } from "./geometry.mjs";
+import {
+  borderAt,
+  convGeometry,
+  countText,
+  OUTSIDE,
+  pairText,
+  resolvedPads,
+  sizeText,
+} from "./geometry.mjs";
 import { combineMaps, correlate, stackMaps } from "./sums.mjs";
 
 const MAX_SQUARED = 1e100; // squares of larger values may overflow
@@ -165,8 +173,9 @@ function poolGeometry({ window, stride, padding, dilation, ceil }, shape) {
       (index) => tapsInside(along, index, along.size).length === 0,
     );
     if (empty !== undefined) {
-      const pads = Object.values(asked);
-      const text = new Set(pads).size === 1 ? pads[0] : pads;
+      const { top, bottom, left, right } = asked;
+      const isPair = top === bottom && left === right;
+      const text = isPair ? pairText([top, left]) : Object.values(asked);
       throw new UsageError(
         `the ${sizeText(window)} window of ${axis === 0 ? "row" : "column"} ${empty} holds padding ` +
           `alone; pad less than ${text}`,

@@ -8,7 +8,7 @@
 import { finiteEnds } from "./colors.mjs";
 import { inputContent, isColor, mapContent } from "./contents.mjs";
 import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
-import { choice, element, field, labeled } from "./elements.mjs";
+import { choice, element, field, labeled, typedNumber } from "./elements.mjs";
 import {
   borderAt,
   convGeometry,
@@ -50,9 +50,12 @@ export class MapsView {
     this.input = this.panel(TEXTS.input, {
       hover: (cell) => this.overInput(cell),
       paint: (cell) => this.paint(cell),
-      key,
+      key: (event) => this.pressedOnInput(event) || this.pressed(event),
     });
-    this.brush = element(document, "input", { type: "checkbox" });
+    this.brush = element(document, "input", {
+      type: "checkbox",
+      onchange: () => this.input.root.classList.toggle("painting", this.brush.checked),
+    });
     this.ink = field(document, TEXTS.paintValue, () => {}, { inputmode: "decimal", value: "0" });
     this.input.tools.append(labeled(document, TEXTS.paint, this.brush), this.ink);
     this.map = this.panel(TEXTS.map, {
@@ -144,10 +147,19 @@ export class MapsView {
     this.offerChannels(input, source.shape[2], source.channels, source.maxValue);
     this.offerChannels(map, shape[2], source.channels, mapMax);
     this.offerResults();
+    const { pads, paddedShape } = session.result.geometry;
+    const isInside = (place, axis) => {
+      const cell = place + [pads.top, pads.left][axis];
+      return cell >= 0 && cell < paddedShape[axis];
+    };
+    if (!this.pointedPixel?.every(isInside)) {
+      this.pointedPixel = null;
+    }
     const sizes = [source.shape, shape].map((each) => sizeText(each.slice(0, 2)));
     for (const [number, panel] of [input, map].entries()) {
       panel.name.textContent = `${panel.title} ${sizes[number]}`;
-      panel.canvas.setAttribute("aria-label", TEXTS.gridLabel(panel.title, sizes[number]));
+      const keys = panel === input ? ` ${TEXTS.inputKeys}` : "";
+      panel.canvas.setAttribute("aria-label", TEXTS.gridLabel(panel.title, sizes[number]) + keys);
     }
     this.refreshInput();
     map.view.setContent(
@@ -265,9 +277,7 @@ export class MapsView {
     map.view.showFirst(shown);
     map.magnifier.showFirst(shown);
     this.root.classList.toggle("pinned", this.isPinned);
-    if (this.pointedPixel === null) {
-      input.place.textContent = "";
-    }
+    input.place.textContent = this.pointedPixel === null ? "" : this.pointedText();
     const value = this.hidesOutput ? "?" : map.view.content.line(...at);
     map.place.textContent =
       `${TEXTS.place(...at)}: ${value}` + (this.isPinned ? ` (${TEXTS.pinned})` : "");
@@ -319,42 +329,38 @@ export class MapsView {
     }
   }
 
-  overInput(cell) {
+  /** Point at a cell of the padded input, or at none; `isSpoken` for keys, which nobody sees. */
+  overInput(cell, isSpoken = false) {
+    const { pads } = this.session.result.geometry;
+    this.input.place.ariaLive = isSpoken ? "polite" : "off";
+    this.pointedPixel = cell && [cell[0] - pads.top, cell[1] - pads.left];
+    this.drawMarks();
+    this.onPoint();
+  }
+
+  /** Say where the pointed pixel is, what it holds, and what it feeds. */
+  pointedText() {
     const { session, input } = this;
     const { geometry } = session.result;
     const { pads, inputShape } = geometry;
-    if (cell === null) {
-      this.pointedPixel = null;
-      this.drawMarks();
-      this.onPoint();
-      return;
-    }
-    const [row, column] = [cell[0] - pads.top, cell[1] - pads.left];
-    this.pointedPixel = [row, column];
-    this.drawMarks();
-    this.onPoint();
+    const [row, column] = this.pointedPixel;
     const isPadding = row < 0 || row >= inputShape[0] || column < 0 || column >= inputShape[1];
-    const text = input.view.content.line(...cell);
+    const text = input.view.content.line(row + pads.top, column + pads.left);
     const source = [row, column].map((place, axis) =>
       borderAt(place, inputShape[axis], session.conv.border),
     );
     const copied = source.includes(OUTSIDE) ? TEXTS.fills(text) : TEXTS.copies(...source);
     const fed = outputsFedBy(geometry, this.pointedPixel).length;
     const facts = [text, ...(isPadding ? [copied] : []), TEXTS.feeds(fed)];
-    input.place.textContent = `${TEXTS.place(row, column)}: ${facts.join("; ")}`;
+    return `${TEXTS.place(row, column)}: ${facts.join("; ")}`;
   }
 
   /** Give the pixel of a cell the value of the brush, if painting is on; return whether it is. */
   paint(cell) {
-    const value = Number(this.ink.value);
-    if (
-      !this.brush.checked ||
-      cell === null ||
-      this.ink.value.trim() === "" ||
-      Number.isNaN(value)
-    ) {
+    if (!this.brush.checked || cell === null) {
       return this.brush.checked;
     }
+    const value = typedNumber(this.ink.value);
     const { pads, inputShape } = this.session.result.geometry;
     const pixel = [cell[0] - pads.top, cell[1] - pads.left];
     if (pixel.every((place, axis) => place >= 0 && place < inputShape[axis])) {
@@ -390,7 +396,29 @@ export class MapsView {
   free() {
     this.isPinned = false;
     this.isRunning = false;
+    this.pointedPixel = null;
     this.session.moveTo(this.session.settings.at);
+  }
+
+  /** Point at a pixel with Shift and arrow keys, from the explained window on; paint it by Space. */
+  pressedOnInput({ key, shiftKey }) {
+    const { geometry } = this.session.result;
+    const { pads, anchor, paddedShape } = geometry;
+    const offsets = [pads.top, pads.left];
+    if (key === " ") {
+      return this.paint(this.pointedPixel?.map((place, axis) => place + offsets[axis]) ?? null);
+    }
+    if (!shiftKey || !(key in MOVES)) {
+      return false;
+    }
+    const start = windowStart(geometry, this.session.settings.at);
+    const from = this.pointedPixel ?? start.map((place, axis) => place + anchor[axis]);
+    const cell = from.map((place, axis) =>
+      Math.min(Math.max(place + offsets[axis] + MOVES[key][axis], 0), paddedShape[axis] - 1),
+    );
+    this.overInput(cell, true);
+    this.input.view.reveal(cell);
+    return true;
   }
 
   pressed({ key }) {

@@ -15,6 +15,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _DECLARATION = re.compile(
     r"^(?:export )?(?:async )?(?:function\*? |class |const |let )(?:(\w+)|[{[])", re.MULTILINE
 )
@@ -35,7 +36,7 @@ def module_order(entry: str = "start") -> list[str]:
 
 
 def joined_script(entry: str = "start") -> str:
-    """Return the modules as one script.
+    """Return the modules as one script, without comments on lines of their own: a fifth of a page.
 
     Raises:
         ValueError: two modules declare the same top-level name.
@@ -46,7 +47,7 @@ def joined_script(entry: str = "start") -> str:
     if twice:
         raise ValueError(f"declared in two modules of the page, or not by name: {twice}")
     text = "\n".join(_IMPORT.sub("", _source(module)) for module in names)
-    return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
+    return _COMMENT.sub("", re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))
 
 
 def packed(script: str) -> str:

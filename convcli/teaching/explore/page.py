@@ -19,6 +19,7 @@ from convcli.images.image import ImageData
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.parameters import usage_text
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.teaching.code.libraries import (
     NUMPY_MODES,
@@ -223,7 +224,7 @@ def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
     parameters = named.parameters if isinstance(named, ComputedKernel) else ()
     usual = {
         "combine": None,
-        "takesArguments": False,
+        "usage": "",
         "takesAngle": False,
         "words": ("-k", label),
         "scaling": (),
@@ -232,7 +233,7 @@ def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
         "spec": label,
         "group": group,
         "combine": combine,
-        "takesArguments": bool(parameters),
+        "usage": usage_text(named) if isinstance(named, ComputedKernel) else "",
         "takesAngle": any(parameter.name == "angle" for parameter in parameters),
         "words": entry.words,
         "scaling": entry.scaling,

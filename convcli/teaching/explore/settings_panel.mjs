@@ -45,7 +45,7 @@ export class SettingsPanel {
     );
     // An empty field leaves the anchor out.
     const readAnchor = (text) =>
-      /\d/.test(text) ? text.split(",").map(typedNumber) : text.trim() || DEFAULTS.anchor;
+      text.includes(",") ? text.split(",").map(typedNumber) : text.trim() || DEFAULTS.anchor;
     this.anchor = field(
       document,
       TEXTS.anchor,

@@ -5,7 +5,7 @@
  * @property {string} css
  * @property {{name, shape, dtype, pixels, channels, maxValue, words}} input pixels in base64, in
  *   little-endian order
- * @property {object[]} kernels {spec, group, combine, takesArguments, takesAngle, words, scaling,
+ * @property {object[]} kernels {spec, group, combine, usage, takesAngle, words, scaling,
  *   kernels}; planes
  *   of integers are lists, others doubles in base64. A kernel can be the SPEC of another table.
  *   Fields with the values below are left out, as the name of a kernel if it is the SPEC.
@@ -43,7 +43,7 @@ export function readTables(tables) {
   const bySpec = new Map(tables.map((table) => [table.spec, table.kernels]));
   return new Map(
     tables.map(({ spec, ...given }) => {
-      const usual = { combine: null, takesArguments: false, takesAngle: false, words: ["-k", spec], scaling: [] };
+      const usual = { combine: null, usage: "", takesAngle: false, words: ["-k", spec], scaling: [] };
       const kernels = given.kernels.map((kernel) =>
         typeof kernel === "string"
           ? readKernel(bySpec.get(kernel)[0], kernel)

@@ -71,10 +71,11 @@ export class TakeAway {
   }
 }
 
-/** Write the pixels that come last as `-o map.csv` of the command does. */
-function csvText({ last: { map, toPixel } }) {
+/** Write the pixels that come last as `-o map.csv` of the command does: chain clips no matrix. */
+function csvText({ last: { map, toPixel }, stages, settings }) {
   const [rows, columns, channels] = map.shape;
-  const texts = Array.from(map.values, (value) => formatNumber(toPixel(value)));
+  const isRaw = stages.length > 0 && settings.range === "clip";
+  const texts = Array.from(map.values, (value) => formatNumber(isRaw ? value : toPixel(value)));
   const lines = [];
   if (channels === 1) {
     for (let row = 0; row < rows; row++) {

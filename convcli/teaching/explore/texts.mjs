@@ -37,6 +37,9 @@ export const TEXTS = {
   bias: "Bias",
   tooLarge: (size) => `${size}: too many weights to edit here`,
   keys: "Type a weight. Arrow keys move; Shift with up or down adds or takes 1.",
+  wrongSide: (side, most, value) =>
+    `the ${side} of a kernel typed here are a whole number from 1 to ${most}, not ${value}`,
+  wrongWeight: (value) => `a weight is a number such as -2, 0.5 or 1/16, not ${value}`,
   stride: "Stride",
   dilation: "Dilation",
   anchor: "Anchor",
@@ -120,9 +123,10 @@ export const TEXTS = {
   ],
   gridLabel: (name, size) =>
     `${name}, ${size}. Arrow keys move the window; plus, minus and 0 zoom; Enter pins, Escape frees.`,
+  inputKeys: "Shift with arrow keys points at a pixel; Space paints it.",
   gridHint:
     "Click pins a value, arrow keys move it, Escape frees it. The wheel, two fingers, or + and - zoom; " +
-    "0 shows all.",
+    "0 shows all. On the input, Shift with arrow keys points at a pixel, and Space paints it.",
   place: (row, column) => `row ${row}, column ${column}`,
   copies: (row, column) => `padding, copies row ${row}, column ${column}`,
   fills: (value) => `padding, holds ${value}`,

@@ -6,6 +6,7 @@ import random
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -221,6 +222,12 @@ def test_a_person_changes_kernel_and_settings(browser, write):
     for label, text, said in [
         ("Divisor", "1/3", "divisor must be a number, not '1/3'"),
         ("Anchor", "0,x", "anchor must be a whole number, not 'x'"),
+        (
+            "Kernel, row 0, column 0",
+            "1,5",
+            "a weight is a number such as -2, 0.5 or 1/16, not '1,5'",
+        ),
+        ("rows", "16", "the rows of a kernel typed here are a whole number from 1 to 15, not '16'"),
         ("Anchor", "", ""),
     ]:
         enter = f"(each.value = '{text}', each.dispatchEvent(new Event('change')))"
@@ -366,13 +373,72 @@ def test_a_person_pastes_types_and_paints(browser, write):
     browser.run(f"{button_of('Use this matrix')}.click()")
     wait_for(browser, "convcli.map().shape[1] === 4")
     browser.element("input[type=checkbox]", "each.click()")
-    browser.element("input[aria-label='Value to paint with']", "(each.value = '-1')")
+    ink = "input[aria-label='Value to paint with']"
+    browser.element(ink, "(each.value = 'x')")
+    browser.click(*point(browser, 0, (4, 5), (2, 2)))
+    said = "the value to paint with must be a number, not 'x'"
+    assert browser.element(".problem", "each.textContent") == said
+    browser.element(ink, "(each.value = '-1')")
     browser.click(*point(browser, 0, (4, 5), (2, 2)))
     assert browser.run("convcli.command()").endswith('--matrix "5 6 7; 8 -1 10"')
     browser.click(*point(browser, 0, (4, 5), (0, 0)))
     assert browser.run("convcli.command()").endswith('--matrix "5 6 7; 8 -1 10"'), "padding"
     want = cross_correlate(np.array([[5, 6, 7], [8, -1, 10.0]]), [[1, 2]], padding=1)
     assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+
+
+def test_a_person_points_and_paints_by_keyboard(browser, write):
+    browser.open(write(np.arange(48.0).reshape(6, 8), "-k", "blur", "--at", "2,3", name="a.npy"))
+    browser.element("input[type=checkbox]", "each.click()")
+    assert browser.element(".grid", "getComputedStyle(each).touchAction") == "none"
+    browser.element("canvas.grid", "each.focus()")
+    for key in ("ArrowUp", "ArrowRight"):
+        browser.press(key, modifiers=8)
+    assert browser.element(".place", "each.textContent") == "row 1, column 4: 12; feeds 9 outputs"
+    assert browser.element(".place", "each.ariaLive") == "polite"
+    browser.press(" ", text=" ")
+    assert browser.element(".place", "each.textContent") == "row 1, column 4: 0; feeds 9 outputs"
+    assert json.loads(browser.run("convcli.state()"))["at"] == [2, 3]
+    for _ in range(9):
+        browser.press("ArrowUp", modifiers=8)
+    assert browser.element(".place", "each.textContent").startswith("row -1, column 4: 4; padding")
+    browser.press("Escape")
+    assert browser.element(".place", "each.textContent") == ""
+
+
+def test_a_page_in_a_notebook_takes_only_what_is_pasted_on_it(browser, write):
+    browser.open(write(np.zeros((4, 4)), "-k", "1", name="a.npy"))
+    page = "document.querySelector('[data-convcli-page]')"
+    browser.run(f"document.body.appendChild(document.createElement('p')).append({page})")
+    text = "data.setData('text/plain', '1 2 3');"
+    browser.run(GIVE % (text, "clipboardData", PASTE))
+    assert browser.run("convcli.map().shape") == [4, 4, 1]
+    on_page = PASTE.replace("document.body", f"{page}.shadowRoot.querySelector('canvas')")
+    browser.run(GIVE % (text, "clipboardData", on_page))
+    wait_for(browser, "convcli.map().shape[0] === 1")
+
+
+@pytest.mark.parametrize("layers", [[], ["--layer", "maxpool 2"]])
+def test_a_person_saves_the_map(browser, write, layers, tmp_path):
+    """As the command of the page writes it."""
+    browser.open(write(pixels_of("color"), "-k", "outline", *layers))
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "saved"))
+    for kind in ("CSV", "PNG"):
+        browser.run(f"{button_of(f'Map as {kind}')}.click()")
+        saved = tmp_path / "saved" / f"map.{kind.lower()}"
+        for _ in range(200):
+            if saved.exists():
+                break
+            time.sleep(0.01)
+    words = shlex.split(browser.run("convcli.command()"))
+    run(*words[1:], "-o", "own.csv")
+    assert (tmp_path / "saved" / "map.csv").read_text() == Path("own.csv").read_text()
+    with Image.open(tmp_path / "saved" / "map.png") as image:
+        height, width, _ = browser.run("convcli.map().shape")
+        assert image.size == (width, height)
+        if not layers:
+            shown = np.asarray(image.convert("RGB")).ravel()
+            assert shown.tolist() == browser.run("Array.from(convcli.pixels().values)")
 
 
 def test_a_painted_image_has_no_file_and_the_page_says_so(browser, write):
@@ -476,8 +542,8 @@ def test_what_no_program_does_is_refused_in_words(browser, write):
     browser.element(".program", "each.open = true")
     browser.settle()
     assert "layers are not in" in browser.element(".program", "each.innerText")
-    browser.run("convcli.set({ padding: 'same-upper', stride: 2, layers: [] })")
-    refusal = "padding same-upper with a stride depends on the size of the image; give numbers"
+    browser.run("convcli.set({ kernel: [Array(9).fill(-9e15)], layers: [] })")
+    refusal = "beyond 64-bit integers; give the weights or the image as floats"
     assert refusal in browser.element(".program", "each.innerText")
     assert browser.element(PROGRAM, "each.hidden")
     assert "layers" not in browser.element(".program", "each.innerText")
@@ -728,3 +794,7 @@ def test_nothing_is_cut_or_overlaps(browser, write, size, dark):
         "Array.from(each.querySelectorAll('span > span'), (part) => part.getClientRects().length)"
     )
     assert set(browser.element(".formula", parts)) == {1}, "a part of the formula is broken"
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    seen = browser.element(".stages h3", "each.getClientRects().length")
+    browser.call("Emulation.setEmulatedMedia", media="")
+    assert seen == 1, "a layer has its name in print"
