@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from convcli.filtering import Filter
     from convcli.plotting.save import NotebookFigure
     from convcli.plotting.spreadsheet import Spreadsheet
-    from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.text_table import Paint
 
 Form = Literal["text", "json", "figure"]
@@ -130,55 +129,75 @@ def explain(
     the weights, dL/dx by INPUT and dL/db by the bias, and the sum that makes one number of each.
     L is the sum of y, or with --target the mean of (y - FILE)**2. A bank is one convolution.
     """
-    from convcli.batch.memory import memory_check
-    from convcli.filtering import filter_bytes
-    from convcli.teaching.explain.arithmetic import explain_image
-
     source = one_input(source, matrix)
     if json and (show or output is not None):
         raise click.UsageError(f"--json prints, and {'--show' if show else '-o'} draws; choose one")
     is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
-    file = None if is_spreadsheet else output
+    spreadsheet, file = (output, None) if is_spreadsheet else (None, output)
     is_drawn = show or file is not None
     check_figure_options(figure, is_drawn=is_drawn, advice=_FIGURE, show=show)
-    if gradient_args.gradient or layer_args.texts:
-        if is_spreadsheet:
-            option = "--gradient" if gradient_args.gradient else "--layer"
-            raise click.UsageError(
-                f"{output}: a spreadsheet shows one kernel; with {option}, -o draws a figure, a "
-                ".png for example"
-            )
-        check_outputs(None, output, overwrite=overwrite)
-        form: Form = "json" if json else "figure" if is_drawn else "text"
-        options = figure._replace(digits=digits)
-        if gradient_args.gradient:
-            gradient_args.check(layer_args)
-            layer_args.check(kernel_args.kernel)
-            check_stdin(kernel_args.kernel, source, gradient_args.target or "")
-            kernel_args, reading = kernel_args.sampled(reading, [source])
-            image_filter = _joined_filter(kernel_args, conv, number)
-            drawn = _explain_gradient(
-                source, matrix, gradient_args, image_filter, activation, reading, options,
-                max_memory, form=form,
-            )  # fmt: skip
-        else:
-            check_layers_alone("explains")
-            drawn = _explain_layers(
-                source, matrix, layer_args, gradient_args.place(), reading, options, max_memory,
-                density=kernel_args.density, form=form,
-            )  # fmt: skip
-        if drawn is not None:
-            write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
-        return
-    at = gradient_args.place()
-    layer_args.check(kernel_args.kernel)
-    check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
-    check_stdin(kernel_args.kernel, source)
-    kernel_args, reading = kernel_args.sampled(reading, [source])
-    missing = missing_args.missing(reading)
-    image_filter = kernel_args.only_filter(conv, number, missing)
-    if is_spreadsheet:
-        from convcli.plotting.spreadsheet import check_filter
+    if is_spreadsheet and (gradient_args.gradient or layer_args.texts):
+        option = "--gradient" if gradient_args.gradient else "--layer"
+        raise click.UsageError(
+            f"{output}: a spreadsheet shows one kernel; with {option}, -o draws a figure, a .png "
+            "for example"
+        )
+    form: Form = "json" if json else "figure" if is_drawn else "text"
+    options = figure._replace(digits=digits)
+    if gradient_args.gradient:
+        check_outputs(None, file, overwrite=overwrite)
+        gradient_args.check(layer_args)
+        layer_args.check(kernel_args.kernel)
+        check_stdin(kernel_args.kernel, source, gradient_args.target or "")
+        kernel_args, reading = kernel_args.sampled(reading, [source])
+        image_filter = _joined_filter(kernel_args, conv, number)
+        drawn = _explain_gradient(
+            source, matrix, gradient_args, image_filter, activation, reading, options, max_memory,
+            form=form,
+        )  # fmt: skip
+    elif layer_args.texts:
+        check_outputs(None, file, overwrite=overwrite)
+        check_layers_alone("explains")
+        drawn = _explain_layers(
+            source, matrix, layer_args, gradient_args.place(), reading, options, max_memory,
+            density=kernel_args.density, form=form,
+        )  # fmt: skip
+    else:
+        at = gradient_args.place()
+        layer_args.check(kernel_args.kernel)
+        check_outputs(spreadsheet, file, overwrite=overwrite)
+        check_stdin(kernel_args.kernel, source)
+        kernel_args, reading = kernel_args.sampled(reading, [source])
+        image_filter = kernel_args.only_filter(conv, number, missing_args.missing(reading))
+        drawn = _explain_filter(
+            source, matrix, image_filter, at, activation, reading, options, max_memory, form=form,
+            spreadsheet=spreadsheet, overwrite=overwrite,
+        )  # fmt: skip
+    if drawn is not None:
+        write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
+
+
+def _explain_filter(
+    source: str,
+    matrix: str | None,
+    image_filter: Filter,
+    at: Pair,
+    activation: str,
+    reading: ReadOptions,
+    figure: FigureOptions,
+    max_memory: int | float,
+    *,
+    form: Form,
+    spreadsheet: str | None,
+    overwrite: bool,
+) -> NotebookFigure | None:
+    """Print the explanation of a filtered value or write its spreadsheet, or return its figure."""
+    from convcli.batch.memory import memory_check
+    from convcli.filtering import filter_bytes
+    from convcli.teaching.explain.arithmetic import ACTIVATIONS, explain_image
+
+    if spreadsheet is not None:
+        from convcli.plotting.spreadsheet import Spreadsheet, check_filter
 
         check_filter(image_filter)
     check_memory = memory_check(max_memory)
@@ -186,32 +205,26 @@ def explain(
     with prefix_errors(name):
         check_memory(image.pixels.nbytes + filter_bytes(image, image_filter, None))
         explanation = explain_image(image, image_filter, at, activation)
-    if output is not None and is_spreadsheet:
-        from convcli.plotting.spreadsheet import Spreadsheet
-        from convcli.teaching.explain.arithmetic import ACTIVATIONS
-
+    if spreadsheet is not None:
         with prefix_errors(name):
             sheets = Spreadsheet(image, image_filter, at, activation, ACTIVATIONS[activation])
-        _write_spreadsheet(sheets, output, WriteOptions(overwrite=overwrite, digits=digits))
-    if is_drawn:
+        options = WriteOptions(overwrite=overwrite, digits=figure.digits)
+        _write_spreadsheet(sheets, spreadsheet, options)
+    if form == "figure":
         from convcli.teaching.explain.figure import draw_explanation
 
         pixels, feature_map = explanation.source
-        options = figure._replace(digits=digits)
-        drawn = draw_explanation(explanation, pixels, feature_map(), options)
-        write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
-    elif not is_spreadsheet:
-        _print(explanation, source, digits, json=json)
+        return draw_explanation(explanation, pixels, feature_map(), figure)
+    if spreadsheet is None:
+        from convcli.teaching.explain.text import explanation_data, explanation_text
 
+        if form == "json":
+            from convcli.cli.report import print_json
 
-def _print(explanation: Explanation, source: str, digits: int | None, *, json: bool) -> None:
-    from convcli.cli.report import print_json
-    from convcli.teaching.explain.text import explanation_data, explanation_text
-
-    if json:
-        print_json({"input": source} | explanation_data(explanation, digits))
-    else:
-        click.echo(explanation_text(explanation, _paint(), digits=digits))
+            print_json({"input": source} | explanation_data(explanation, figure.digits))
+        else:
+            click.echo(explanation_text(explanation, _paint(), digits=figure.digits))
+    return None
 
 
 def _joined_filter(kernel_args: KernelArgs, conv: ConvOptions, number: int | None) -> Filter:
