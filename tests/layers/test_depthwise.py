@@ -1,6 +1,7 @@
 """Depthwise convolutions, which are summed for all channels at once."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,30 @@ def test_a_depthwise_convolution_is_one_of_each_channel(
         np.testing.assert_allclose(found[..., number], alone, rtol=1e-6, atol=1e-3)
         if alone.dtype.kind == "i":
             assert found[..., number].tolist() == alone.tolist()
+
+
+@pytest.mark.parametrize("values", ["noise", "bright", "outlier", "faint", "large"])
+def test_depthwise_sums_are_accurate_where_float32_has_too_few_digits(bank, result, values):
+    """Kernels of sum 0 on values that are nearly equal, and on noise, where float32 suffices."""
+    rng = np.random.default_rng(3)
+    image = rng.random((12, 12, 4)).astype(np.float32)
+    if values != "noise":
+        image += np.float32(9000)
+    if values == "outlier":
+        image[2, 3, 1] = 1e20
+    elif values in ("faint", "large"):
+        image *= np.float32(1e-34 if values == "faint" else 1e34)
+    weights = rng.normal(size=(8, 1, 3, 3))
+    weights -= weights.mean(axis=(2, 3), keepdims=True)
+    found = result([bank(weights, groups=4)], image)
+    for number in range(8):
+        plane = image[..., number // 2].astype(np.float64)
+        alone = cross_correlate(plane, weights[number, 0], padding="valid", method="direct")
+        harmed = np.abs(alone) > 1e10 if values == "outlier" else np.zeros(alone.shape, bool)
+        calm = 1e-5 * np.abs(alone[~harmed]).max()
+        own = found[..., number]
+        np.testing.assert_allclose(own[~harmed], alone[~harmed], rtol=0, atol=calm)
+        np.testing.assert_allclose(own[harmed], alone[harmed], rtol=1e-5)
 
 
 def test_a_depthwise_weight_of_0_hides_nan_and_infinity(bank, result):
