@@ -7,7 +7,6 @@ Arrays, the common case, pay one type test.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,7 @@ from convcli.errors import (
     short_repr,
 )
 from convcli.geometry import ConvOptions
-from convcli.images.given import REAL, as_image
+from convcli.images.given import REAL, as_image, split_mask
 from convcli.signals import SampleRange, parse_range
 
 if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that have a name
@@ -97,12 +96,10 @@ def as_missing(
     Raises:
         UsageError: an argument is wrong, or ``min_valid`` has nothing to count.
     """
-    # Without numpy.ma nothing is masked.
-    masked = isinstance(image, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
-    if masked and mask is not None:
+    image, own_mask = split_mask(image)
+    if own_mask is not None and mask is not None:
         raise UsageError("image is a masked array and has a mask; give one of the two")
-    if masked:
-        image, mask = image.data, np.ma.getmaskarray(image)
+    mask = mask if own_mask is None else own_mask
     pixels = as_image(image, batch=batch)
     if not isinstance(nan, str) or nan not in NAN_RULES:
         raise UsageError(f"nan must be 'propagate' or 'ignore', not {short_repr(nan)}")

@@ -48,8 +48,8 @@ def as_numbers(
     # Without numpy.ma nothing can be masked; another thread may be loading it, for itself.
     if isinstance(values, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())):
         raise error(
-            f"{name} is a masked array, which only cross_correlate, convolve, explain, animate and "
-            "plot take as an image; fill it: array.filled(0)"
+            f"{name} is a masked array, which only cross_correlate, convolve, explain, animate, "
+            "plot and the calls of a Chain take as an image; fill it: array.filled(0)"
         )
     try:
         array = np.asarray(values)

@@ -66,6 +66,15 @@ def as_image(image: Any, name: str = "image", *, batch: bool = False) -> Array:
     return array
 
 
+def split_mask(image: Any) -> tuple[Any, Array | None]:
+    """Return an image as it is given, or the data and the mask of a masked array of numpy."""
+    # Without numpy.ma nothing is masked.
+    kind: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
+    if not isinstance(image, kind):
+        return image, None
+    return image.data, np.ma.getmaskarray(image)
+
+
 def file_name(path: Any) -> str:
     """Return the name of a file, which may be a path, as text."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None

@@ -14,13 +14,19 @@ from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
 from convcli.errors import ConvcliError, UsageError, prefix_errors, short_repr, shown
 from convcli.figure_options import FigureOptions
 from convcli.geometry import IntOrPair, Ints
-from convcli.images.given import as_image
+from convcli.images.given import as_image, split_mask
 from convcli.images.image import ImageData, depth_of
 from convcli.kernels.models.spec import ModelSpec
 from convcli.layers.base import Layer, Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
 from convcli.teaching.chain.builders import BuiltLayer, build_network
-from convcli.teaching.chain.maps import as_network_takes, error_scale, plan_chain, squeeze_maps
+from convcli.teaching.chain.maps import (
+    as_network_takes,
+    error_scale,
+    input_maps,
+    plan_chain,
+    squeeze_maps,
+)
 from convcli.teaching.chain.parser import build_chain, parse_given_layers
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from convcli.core.missing import Missing
     from convcli.images.given import Image
     from convcli.plotting.save import NotebookFigure
 
@@ -124,7 +131,9 @@ class Chain:
 
         Args:
             image: (H, W) or (H, W, C) real numbers, or a signal (W,), never modified: an array,
-                nested lists, or a PIL image without alpha.
+                nested lists, or a PIL image without alpha. Convolutions leave out the masked
+                pixels of a masked array of numpy, and every NaN with them; other layers pass NaN
+                on.
 
         Returns:
             (H', W') if the last layer has one map, else (H', W', C'); one dimension less for a
@@ -137,10 +146,12 @@ class Chain:
 
         >>> Chain(["conv -k '-1 0 1'", "relu"])([1, 2, 4, 8, 3]).tolist()
         [1, 3, 6, 0, 0]
+        >>> Chain("conv -k '1 1 1'")(np.ma.masked_equal([1, 3, -9, 2], -9)).tolist()
+        [5.0, 6.0, 7.5, 6.0]
         """
-        pixels = as_image(image)
-        stages, given = self._planned(pixels)
-        layers_maps = run_network(stages, given.pixels)
+        pixels, missing = _with_mask(image)
+        stages, given = self._planned(pixels, missing)
+        layers_maps = run_network(stages, input_maps(given, missing))
         return _as_given(deque(layers_maps, maxlen=1).pop(), pixels)
 
     def maps(self, image: Image) -> list[NDArray[Any]]:
@@ -156,9 +167,10 @@ class Chain:
         >>> [maps.tolist() for maps in chain.maps([4, 2, 8, 9])]
         [[-2, 4, 7, 1], [0, 4, 7, 1], [4, 7]]
         """
-        pixels = as_image(image)
-        stages, given = self._planned(pixels)
-        return [_as_given(maps, pixels) for maps in run_network(stages, given.pixels)]
+        pixels, missing = _with_mask(image)
+        stages, given = self._planned(pixels, missing)
+        layers_maps = run_network(stages, input_maps(given, missing))
+        return [_as_given(maps, pixels) for maps in layers_maps]
 
     def summary(self, input_shape: Ints | None = None) -> ChainSummary:
         """Return each layer's output shape, parameters, receptive field and multiply-adds.
@@ -205,7 +217,7 @@ class Chain:
         """Explain one value of the last layer, layer by layer back to the image.
 
         Args:
-            image: as for calling the chain.
+            image: as for calling the chain, but no masked array.
             at: (row, column) in the last layer's maps; of a signal, the place in it.
             map: which of the maps, counted from 1.
 
@@ -290,10 +302,12 @@ class Chain:
             )
         )
         check_choice(scale, SCALES, "scale")
-        pixels = as_image(image)
-        stages, given = self._planned(pixels)
-        maps = given.pixels
-        plot = ChainPlot(given, stages, texts=self.layers, scale=scale, options=options)
+        pixels, missing = _with_mask(image)
+        stages, given = self._planned(pixels, missing)
+        maps = input_maps(given, missing)
+        plot = ChainPlot(
+            given, stages, texts=self.layers, scale=scale, options=options, missing=missing
+        )
         error = 0.0
         for stage, after in zip(stages, run_network(stages, maps), strict=True):
             if after.dtype.kind == "f":
@@ -323,7 +337,7 @@ class Chain:
         """Write an animation of the last layer, as ``convcli animate --layer`` does.
 
         Args:
-            image: (H, W) or (H, W, C), as for calling the chain.
+            image: (H, W) or (H, W, C), as for calling the chain, but no masked array.
             path: the name of a ``.gif``, ``.webp``, ``.mp4`` (needs ffmpeg) or ``.pdf`` file, or of
                 a folder for ``frame-0001.png`` and so on.
             map: which of the last layer's maps fills in, counted from 1.
@@ -396,17 +410,30 @@ class Chain:
         named = [(row[0], text, *row[2:]) for row, text in zip(rows, self.layers, strict=True)]
         return html_table([head, first, *named, total], left=[1])
 
-    def _planned(self, pixels: NDArray[Any]) -> tuple[list[Stage], ImageData]:
+    def _planned(
+        self, pixels: NDArray[Any], missing: Missing | None = None
+    ) -> tuple[list[Stage], ImageData]:
         """Plan the layers for an image from a caller, and return it with its maps (H, W, C)."""
         check_image(pixels[np.newaxis] if pixels.ndim == 1 else pixels)
         layers = _layers_of(self._built)
         depth = depth_of(pixels.dtype)
         given = as_network_takes(ImageData(_input_maps(pixels), depth), layers)
         given = given._replace(pixels=with_channels(given.pixels))
-        stages = plan_chain(layers, given)
+        stages = plan_chain(layers, given, missing)
         if pixels.ndim == 1:
             _check_signal(stages)
         return stages, given
+
+
+def _with_mask(image: Any) -> tuple[NDArray[Any], Missing | None]:
+    """Return an image as an array, and the missing pixels of a masked one."""
+    data, mask = split_mask(image)
+    pixels = as_image(data)
+    if mask is None:
+        return pixels, None
+    from convcli.core.missing import Missing
+
+    return pixels, Missing(mask=mask[np.newaxis] if mask.ndim == 1 else mask)
 
 
 def _layers_of(built: Iterable[BuiltLayer]) -> list[Layer]:

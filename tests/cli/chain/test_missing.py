@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from convcli import cross_correlate
+from convcli import Chain, UsageError, cross_correlate
 
 
 @pytest.fixture
@@ -105,3 +105,18 @@ def test_what_has_no_meaning_is_refused(convcli, holes, words, message):
     ran = convcli("chain", "in.npy", "conv", "-k", "blur", *words, "-o", "o.npy")
     assert ran.code == 2
     assert message in ran.err
+
+
+def test_a_chain_in_python_takes_masked_arrays(chain, holes):
+    layers = "conv -k blur relu conv -k sobel-x --stride 2 maxpool 2"
+    run = Chain(layers)
+    assert_array_equal(run(holes), chain(*layers.split()))
+    first, *_ = run.maps(holes)
+    assert_equal(first, cross_correlate(holes, "blur"))
+    assert "NaN in magenta" in "".join(text.get_text() for text in run.plot(holes).texts)
+    row = np.ma.masked_equal([1, 2, 0, 4.0], 0)
+    assert Chain("conv -k '1 1 1'")(row).tolist() == cross_correlate(row, [1, 1, 1]).tolist()
+    whole = np.ma.array(holes.data)
+    assert_array_equal(Chain("conv -k blur")(whole), Chain("conv -k blur")(holes.data))
+    with pytest.raises(UsageError, match="image is a masked array"):
+        run.explain(holes, (0, 0))
