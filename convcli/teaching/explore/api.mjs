@@ -51,17 +51,13 @@ export function scriptApi(session, code, ready) {
 
 function explained(session, row, column, channel) {
   // The channels of a bank's maps stand one after the other.
-  const [result, number] =
-    session.results.length > 1
-      ? [
-          session.results[Math.floor(channel / session.result.map.shape[2])],
-          channel % session.result.map.shape[2],
-        ]
-      : [session.result, channel];
-  const output = session.explain(asPair([row, column], "position", 0), result)?.outputs[number];
-  if (output === undefined) {
-    throw new UsageError(`there is no channel ${channel}`);
+  const { results } = session;
+  const [, , count] = session.result.map.shape;
+  if (!Number.isInteger(channel) || channel < 0 || channel >= results.length * count) {
+    throw new UsageError(`there is no channel ${quoted(channel)}`);
   }
+  const at = asPair([row, column], "position", 0);
+  const output = session.explain(at, results[Math.floor(channel / count)]).outputs[channel % count];
   const entries = output.responses.map(({ sums, sum, value }) => {
     const parts = sums.map((part) => ({
       window: part.window,

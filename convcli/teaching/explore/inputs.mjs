@@ -5,7 +5,7 @@
  * `words` are the arguments by which the command reads it; INPUT stands for what no file holds.
  */
 
-import { quoted, UsageError } from "./errors.mjs";
+import { prefixErrors, quoted, UsageError } from "./errors.mjs";
 import { parsedLists } from "./kernels.mjs";
 
 const MAX_SIDE_READ = 512; // of an image; larger ones are reduced
@@ -84,14 +84,22 @@ export function inputOfText(text) {
 
 /** Read a file: an image as the browser decodes it, in 8 bits, or a matrix as text. */
 export async function inputOfFile(file, document) {
-  if (!file.type.startsWith("image/")) {
-    return { ...inputOfText(await file.text()), name: file.name, words: [file.name] };
+  const { name, type } = file;
+  if (!type.startsWith("image/")) {
+    if (!type.startsWith("text/") && !/\.(csv|tsv|txt|json)$/i.test(name)) {
+      throw new UsageError(
+        `${name} is neither an image nor a matrix as text (.csv, .txt); convcli explore may read it`,
+      );
+    }
+    const text = await file.text();
+    const input = prefixErrors(name, () => inputOfText(text));
+    return { ...input, name, words: /\.(csv|txt)$/i.test(name) ? [name] : input.words };
   }
   let bitmap;
   try {
     bitmap = await document.defaultView.createImageBitmap(file);
   } catch {
-    throw new UsageError(`${file.name} cannot be read as an image by this browser`);
+    throw new UsageError(`${name} cannot be read as an image by this browser`);
   }
   const scale = Math.min(MAX_SIDE_READ / Math.max(bitmap.width, bitmap.height), 1);
   const [rows, columns] = [bitmap.height, bitmap.width].map((side) =>
@@ -114,12 +122,12 @@ export async function inputOfFile(file, document) {
   );
   const size = scale < 1 ? ["--resize", `${columns}x${rows}`] : [];
   return {
-    name: file.name,
+    name,
     shape: [rows, columns, count],
     values,
     channels: isGray ? ["channel 1"] : COLORS,
     maxValue: 255,
-    words: [...size, file.name],
+    words: [...size, name],
   };
 }
 

@@ -63,7 +63,7 @@ export class MapsView {
       press: (cell) => this.pin(cell),
       key,
     });
-    this.kind = choice(document, TEXTS.show, ["pixels", "values"], () => this.refresh());
+    this.kind = choice(document, TEXTS.show, [TEXTS.pixels, TEXTS.values], () => this.refresh());
     this.clipped = element(document, "input", { type: "checkbox", onchange: () => this.refresh() });
     this.results = element(document, "select", {
       "aria-label": TEXTS.filter,
@@ -142,7 +142,7 @@ export class MapsView {
     const { session, input, map } = this;
     const { shape } = session.result.map;
     const { input: source, settings } = session;
-    const showsValues = this.kind.value === "values";
+    const showsValues = this.kind.value === TEXTS.values;
     const mapMax = showsValues || settings.range === "raw" ? null : source.maxValue;
     this.offerChannels(input, source.shape[2], source.channels, source.maxValue);
     this.offerChannels(map, shape[2], source.channels, mapMax);

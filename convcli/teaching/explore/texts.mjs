@@ -57,6 +57,8 @@ export const TEXTS = {
   percentile: "Percentiles",
   combine: "Combine",
   show: "Show",
+  pixels: "pixels",
+  values: "values",
   markClipped: "Mark clipped",
   play: "Play",
   pause: "Pause",

@@ -363,6 +363,28 @@ def test_a_person_drops_an_image(browser, write, kind):
     assert browser.run("convcli.map().shape[0]") == len(pixels)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("own.csv", "1,2\n3,4\n", "convcli apply -k 1 own.csv"),
+        ("own.json", "[[1, 2], [3, 4]]", 'convcli apply -k 1 --matrix "1 2; 3 4"'),
+        ("own.csv", "a,b\n", "own.csv: row 1: 'a' is not a finite number"),
+        ("own.npy", "x", "own.npy is neither an image nor a matrix as text (.csv, .txt)"),
+    ],
+)
+def test_a_person_drops_a_matrix(browser, write, name, content, said):
+    browser.open(write(np.zeros((4, 4)), "-k", "1", name="a.npy"))
+    file = f"data.items.add(new File({json.dumps([content])}, {json.dumps(name)}));"
+    browser.run(GIVE % (file, "dataTransfer", DROP))
+    answer = "document.querySelector('[data-convcli-page]').shadowRoot.querySelector('.problem')"
+    wait_for(browser, f"{answer}.textContent || convcli.map().shape[0] === 2")
+    if "apply" in said:
+        assert browser.run("convcli.command()") == said
+        assert browser.run("Array.from(convcli.map().values)") == [1, 2, 3, 4]
+    else:
+        assert said in browser.element(".problem", "each.textContent")
+
+
 def test_a_person_pastes_types_and_paints(browser, write):
     browser.open(write(pixels_of("gray"), "-k", "1 2", "--padding", "1"))
     text = "data.setData('text/plain', '1\\t2\\n3\\t4');"
@@ -581,6 +603,9 @@ def test_the_script_interface_explains(browser, write):
     want = cross_correlate(pixels.astype(float), bank)
     assert browser.run("convcli.map().shape") == list(want.shape)
     assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+    for channel in ("2", "-1", "0.5"):
+        with pytest.raises(RuntimeError, match=f"there is no channel {channel}"):
+            browser.run(f"convcli.explain(2, 3, {channel})")
     browser.run("convcli.set({ input: [[1, 2], [3, 4]], kernel: [[1, 1]], padding: 'valid' })")
     assert browser.run("Array.from(convcli.map().values)") == [3, 7]
     command = browser.run("convcli.command()")
