@@ -110,6 +110,14 @@ class Block(NamedTuple):
         """Return the name of one of the maps, counted from 1: its color, or ``map 2``."""
         return COLORS[number - 1] if self.has_colors else f"map {number}"
 
+    def counted_name(self, number: int, total: str = "") -> str:
+        """Return the number of a map, ``total`` behind it, and its color if it has one.
+
+        An example: ``map 2 of 3 (green)``.
+        """
+        color = f" ({self.map_name(number)})" if self.has_colors else ""
+        return f"map {number}{total}{color}"
+
     def labels(self, places: Sequence[int]) -> list[str]:
         """Return what stands above some of the panels: their names, and what they read."""
         names = [self.names[place] for place in places]

@@ -21,7 +21,7 @@ from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, product
@@ -265,7 +265,7 @@ class _ExplanationPage:
             for detail in self._levels_of_detail()
         ]
         at, last = self._explanation.at, self._explanation.steps[0]
-        which = f"{self._blocks[last.number].map_name(last.map)} of " * (last.maps > 1)
+        which = f"{self._blocks[last.number].counted_name(last.map)} of " * (last.maps > 1)
         title = f"How row {at[0]}, column {at[1]} of {which}layer {last.number} is computed"
         return compose(plans, title=title, facts=self._key(), least=_LEAST_SCALE)
 
@@ -496,8 +496,7 @@ class _ExplanationPage:
         size = extent_text(block.size) if block.is_signal else size_text(block.size)
         if (step := self._steps_as(detail).get(number)) is not None:
             block = self._blocks[number]
-            which = f", {block.map_name(step.map)}" + f" of {step.maps}" * (not block.has_colors)
-            which *= step.maps > 1
+            which = f", {block.counted_name(step.map, f' of {step.maps}')}" * (step.maps > 1)
             row, column = step.at
             place = f"row {row}, column {column}" if step.x is None else f"x {format_short(step.x)}"
             return f"{size}{which}\n{place}: {format_number(step.value)}"
@@ -676,10 +675,10 @@ def _conv_parts(
         return [_words(title, "no value is added here")]
     totals = [sum_text(term.part.sum) for term in terms_of(step.computation)]
 
-    def color(channel: str) -> str:
-        """Return a color for ``map 2``, as long as maps are colors; other names stay."""
+    def named(channel: str, name: Callable[[int], str]) -> str:
+        """Return what ``name`` makes of the number in ``map 2``; other channels stay."""
         number = channel.removeprefix("map ")
-        return before.map_name(int(number)) if number.isdecimal() else channel
+        return name(int(number)) if number.isdecimal() else channel
 
     result = _joined(_value_lines(step))
     if not is_worked:
@@ -701,16 +700,19 @@ def _conv_parts(
         totals = [totals[terms.index(drawn[0])]]
         notes = [f"1 of {len(terms)} sums, that of the largest product"]
     elif len(terms) > 1:
-        notes = [color(term.channel) or short_name(term.response.kernel) for term in terms]
+        channels = (named(term.channel, before.counted_name) for term in terms)
+        kernels = (short_name(term.response.kernel) for term in terms)
+        notes = [channel or kernel for channel, kernel in zip(channels, kernels, strict=True)]
     elif step.channel:
-        notes = [f"of {color(step.channel)}"]
+        notes = [f"of {named(step.channel, before.counted_name)}"]
     scales = Scales.of([term.part for term in drawn], None, None, digits)
     scales = scales._replace(window=ends, has_bars=False)
     kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
     parts = []
     for term, total, note in zip(drawn, totals, notes, strict=False):
         places = column or Places.of(computation, term)
-        hue = color(term.channel or step.channel) if before.white is not None else ""
+        channel = term.channel or step.channel
+        hue = named(channel, before.map_name) if before.white is not None else ""
         grids = [
             GridPicture("window", "window", term.part.window, hue),
             GridPicture("kernel", kernel, term.part.weights),

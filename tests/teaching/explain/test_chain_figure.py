@@ -18,6 +18,7 @@ from convcli.teaching.chain.parser import build_layers, parse_layer_texts
 from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_computation import ConvStep
 from convcli.teaching.explain.chain_figure import draw_chain_explanation
+from convcli.teaching.explain.chain_text import chain_text
 from convcli.teaching.explain.chain_trace import run_chain
 
 pytestmark = pytest.mark.slow
@@ -179,18 +180,19 @@ def test_the_input_and_every_map_show_what_the_next_layer_reads():
 def test_the_caption_says_what_the_value_depends_on_and_which_map_it_is():
     figure = draw(PHOTO, ["conv -k outline", "maxpool 2"], (3, 4), 2)
     shown = texts_of(figure)
-    assert shown[0] == "How row 3, column 4 of green of layer 2 is computed"
+    assert shown[0] == "How row 3, column 4 of map 2 (green) of layer 2 is computed"
     assert "160x120\nfield: rows 5 to 8, columns 7 to 10" in shown
-    assert any(text.startswith("160x120, green\nrow ") for text in shown)
+    assert any(text.startswith("160x120, map 2 of 3 (green)\nrow ") for text in shown)
     assert "dashed: all that the value depends on" in " ".join(shown)
     assert "dashed" not in " ".join(texts_of(draw(GRAY, [CONV], (3, 4))))
 
 
-def test_maps_that_are_colors_of_a_photo_have_their_names_and_colors():
+def test_maps_that_are_colors_of_a_photo_are_counted_as_in_the_text_and_have_their_colors():
     figure = draw(PHOTO, ["conv -k blur", "maxpool 2", "conv -k sobel-x"], (3, 4), 3)
     shown = texts_of(figure)
-    assert "of blue" in " ".join(shown)
-    assert not any("map" in text for text in shown if text != "How row 3")
+    assert "of map 3 (blue)" in " ".join(shown)
+    *_, explanation = explained(PHOTO, ["conv -k blur", "maxpool 2", "conv -k sobel-x"], (3, 4), 3)
+    assert "columns 3 to 5 of map 3 of layer 2" in chain_text(explanation)
     images = [axes.images[0] for axes in figure.axes if axes.images]
     photos = [image for image in images if image.get_array().shape == PHOTO.shape]
     assert len(photos) >= 2  # the input, and the map that is still a photo
