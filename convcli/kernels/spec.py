@@ -36,7 +36,7 @@ from convcli.kernels.kernel import Kernel, rotate, rotated_slug, safe_name
 from convcli.kernels.models.spec import parse_model
 from convcli.kernels.parameters import MAX_NUMBER, bind_arguments, read_float
 from convcli.samples import file_of, is_sample
-from convcli.signals import PREFIX, SampleRange, default_range, is_signal
+from convcli.signals import PREFIX, SampleAxis, SampleRange, default_range, is_signal
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -371,6 +371,35 @@ def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
     kernel = BUILDERS[entry.name](**values)
     kernel = kernel._replace(name=spec, slug=slug, summary=summary, source=entry.source)
     return kernel if as_argument else kernel.rotated(angle)
+
+
+def gaussian_axes(kernel: Kernel) -> tuple[SampleAxis, SampleAxis] | None:
+    """Return the y of the rows and the x of the columns of a Gaussian with a start or a step.
+
+    None for other kernels, whose samples lie one pixel apart around the center.
+
+    >>> y, x = gaussian_axes(read_spec("gaussian:5x3,sigma=1,step=0.5").kernels[0])
+    >>> x.positions(5), y.positions(3)
+    ([-1.0, -0.5, 0.0, 0.5, 1.0], [-0.5, 0.0, 0.5])
+    """
+    from fractions import Fraction
+
+    name, _, arguments = kernel.name.partition(":")
+    entry = CATALOGUE.get(name)
+    if name != "gaussian" or not isinstance(entry, ComputedKernel):
+        return None
+    try:
+        values = bind_arguments(entry, arguments)
+    except KernelError:  # a name that is no SPEC
+        return None
+    start, step = values["start"], Fraction(str(values["step"]))
+    if start is None and step == 1:
+        return None
+    down, across = (
+        SampleAxis(Fraction(1 - size, 2) * step if start is None else Fraction(str(start)), step)
+        for size in kernel.shape
+    )
+    return down, across
 
 
 def _read_trained(spec: str) -> tuple[Kernel, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.image_panel import (
     ImagePanel,
+    common_cell,
     common_range,
     image_part,
     panel_box,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _Numbered = Literal["all", "kernels", "none"]  # which cells have numbers
 
 _MOST_ROWS = 4  # of results with the input in each; more stand below one input
+_MOST_NUMBERED_ROWS = 2  # of small matrices on a slide
 _KEPT_TILE = 0.4  # of its size, that an image keeps on a slide of several
 _BARE_LETTERS = 9  # of its title in a line, at least
 _BARE = 0.7  # how much smaller it may be with its name alone
@@ -130,16 +132,22 @@ def _draw(
     panels = options.panels or _USUAL
     _refuse_products(panels)
     titles = _titles(panels, len(results))
+    drawn = [original, *(_panel(filtered.image) for _, filtered in results)]
+    is_numbered = any(panel.numbered for panel in drawn)
+    alike = _alike(image, drawn, results, panels)
     makers: dict[str, Callable[[Filter, Filtered, _Numbered], PartOf]] = {
-        "input": lambda _, __, numbered: _input(original, numbered),
-        "padded": lambda each, _, numbered: _padded(image, each, numbered),
+        "input": lambda _, __, numbered: _input(original, numbered, alike["input"]),
+        "padded": lambda each, _, numbered: _padded(image, each, numbered, alike["input"]),
         "kernel": lambda each, _, numbered: _kernel(each, numbered),
-        "result": _result,
+        "result": lambda each, made, numbered: _result(each, made, numbered, alike["result"]),
     }
     bank = common_bank([image_filter.label for image_filter, _ in results])
     facts = [*[bank] * bool(bank), *conv_facts(results[0][0])]
-    is_once = len(results) > _MOST_ROWS and "input" in panels
-    is_once &= options.layout is None and not titles
+    texts: dict[str, Any] = {"title": title, "facts": ", ".join(facts)}
+    is_plain = options.layout is None and not titles
+    if is_plain and _are_tiles(panels, len(results), is_numbered=is_numbered):
+        return _draw_tiles(drawn, alike, results, texts, bank, has_kernels="kernel" in panels)
+    is_once = is_plain and len(results) > _MOST_ROWS and "input" in panels
 
     def rows_of(parts: Sequence[Sequence[PartOf]], scale: float) -> Rows:
         rows = [[_unbanked(make(scale), bank) for make in row] for row in parts]
@@ -156,10 +164,7 @@ def _draw(
             return _as_grid(rows, panels)
         return rows
 
-    drawn = [original, *(_panel(filtered.image) for _, filtered in results)]
-    stages: list[_Numbered] = ["kernels"]
-    if any(panel.numbered for panel in drawn):
-        stages.insert(0, "all")
+    stages: list[_Numbered] = ["all", "kernels"] if is_numbered else ["kernels"]
     shapes = [kernel.shape for image_filter, _ in results for kernel in image_filter.kernels]
     if "kernel" in panels and min(map(max, shapes)) <= MAX_TICKED:
         stages.append("none")
@@ -168,12 +173,32 @@ def _draw(
         parts = [[makers[panel](*each, stage) for panel in panels] for each in results]
         left_out = [NO_ROOM_FOR_NUMBERS] * (stage != stages[0])
         plans.append(PagePlan(partial(rows_of, parts), left_out))
-    texts: dict[str, Any] = {"title": title, "facts": ", ".join(facts)}
-    plain = options.layout is None and not titles and "all" not in stages
-    if theme().is_fixed and plain and len(results) > 1 and {"input", "result"} <= {*panels}:
-        return _draw_tiles(original, results, texts, bank, has_kernels="kernel" in panels)
     unit = "panels" if is_once else "results"
     return compose(plans, least=_KEPT_SCALE, unit=unit, by_part=is_once, **texts)
+
+
+def _alike(
+    image: ImageData,
+    drawn: Sequence[ImagePanel],
+    results: Sequence[tuple[Filter, Filtered]],
+    panels: Sequence[Panel],
+) -> dict[str, list[ImagePanel]]:
+    """Return the images whose cells are as large as those of the input, and of the results.
+
+    These are all images, unless a stride makes the results so small that their cells become tiny.
+    """
+    inputs = [drawn[0]]
+    if "padded" in panels:
+        inputs += [_padded_panel(image, image_filter)[0] for image_filter, _ in results]
+    if np.all(np.asarray(results[0][0].conv.stride) == 1):
+        return {name: [*inputs, *drawn[1:]] for name in ("input", "result")}
+    return {"input": inputs, "result": [*drawn[1:]]}
+
+
+def _are_tiles(panels: Sequence[Panel], results: int, *, is_numbered: bool) -> bool:
+    """Return whether a slide has no room for rows with the input and a kernel in each."""
+    fewest = _MOST_NUMBERED_ROWS if is_numbered else 1
+    return theme().is_fixed and results > fewest and {"input", "result"} <= {*panels}
 
 
 def _unbanked(part: Part, bank: str) -> Part:
@@ -195,27 +220,37 @@ def _below_input(rows: Sequence[Sequence[Part]], panels: Sequence[Panel]) -> Row
 
 
 def _draw_tiles(
-    original: ImagePanel,
+    images: Sequence[ImagePanel],
+    alike: Mapping[str, Sequence[ImagePanel]],
     results: Sequence[tuple[Filter, Filtered]],
     texts: dict[str, Any],
     bank: str,
     *,
     has_kernels: bool,
 ) -> NotebookFigure:
-    """Draw the input once and the results beside it, as large as a slide allows.
+    """Draw the input, which is the first of the images, and the results beside it.
 
-    Rows with the input and a kernel in each would make stamps of all images.
+    They are as large as a slide allows; rows with the input and a kernel in each would make stamps
+    of all images. Small matrices have their numbers if there is room for all.
     """
-    tiles = [_input(original, "none"), *(_result(*each, "none") for each in results)]
-    bare = [_bare(original, "input")]
-    bare += [_bare(_panel(made.image), short_name(each.label)) for each, made in results]
+    original, *_ = images
     left_out = ["kernels"] * has_kernels
+
+    def tiles(numbered: _Numbered) -> list[PartOf]:
+        others = [_result(*each, numbered, alike["result"]) for each in results]
+        return [_input(original, numbered, alike["input"]), *others]
 
     def rows_of(makers: Sequence[PartOf], factor: float, scale: float) -> Rows:
         return in_lines([_unbanked(make(factor * scale), bank) for make in makers])
 
-    plans = [
-        PagePlan(partial(rows_of, tiles, 1.0), left_out),
+    plans = []
+    if any(panel.numbered for panel in images):
+        plans.append(PagePlan(partial(rows_of, tiles("all"), 1.0), left_out))
+        left_out = [*left_out, NO_ROOM_FOR_NUMBERS]
+    bare = [_bare(original, "input")]
+    bare += [_bare(_panel(made.image), short_name(each.label)) for each, made in results]
+    plans += [
+        PagePlan(partial(rows_of, tiles("none"), 1.0), left_out),
         PagePlan(
             partial(rows_of, bare, _BARE),
             [*left_out, "tick labels", "sizes and extremes", "color bars"],
@@ -227,7 +262,9 @@ def _draw_tiles(
 def _bare(panel: ImagePanel, title: str) -> PartOf:
     """Return an image with its name alone."""
     ends = common_range([panel])
-    part = image_part(panel, _IMAGE, title=title, ends=ends, ticks=False, meaning=False)
+    part = image_part(
+        panel, _IMAGE, title=title, ends=ends, ticks=False, numbers=False, meaning=False
+    )
     return lambda scale: part(scale)._replace(is_small=True, letters=_BARE_LETTERS)
 
 
@@ -281,28 +318,47 @@ def _panel(image: ImageData) -> ImagePanel:
     return ImagePanel(image.reliable_pixels, image.max_value)
 
 
-def _image(panel: ImagePanel, numbered: _Numbered, *, caption: str, **options: Any) -> PartOf:
+def _image(
+    panel: ImagePanel,
+    numbered: _Numbered,
+    like: Sequence[ImagePanel],
+    *,
+    caption: str,
+    **options: Any,
+) -> PartOf:
     """Return an image; one with numbers in its cells does not become too small for them.
 
-    The user's titles take the place of captions, but not of what colors mean.
+    Its cells are as large as those of the images ``like`` it. The user's titles take the place of
+    captions, but not of what colors mean.
     """
     caption = "" if figure_options().titles else caption
-    make = image_part(panel, _IMAGE, caption=caption, numbers=numbered == "all", **options)
-    if numbered != "all" or not panel.numbered:
+    cell = common_cell([panel, *like], _IMAGE, numbers=numbered == "all")
+    make = image_part(
+        panel, _IMAGE, caption=caption, numbers=numbered == "all", cell=cell, **options
+    )
+    alike = [each for each in ([panel] if cell is None else [panel, *like]) if each.numbered]
+    if numbered != "all" or not alike:
         return make
-    points = number_points(panel_box(panel, _IMAGE), panel.shape, widest_text(panel.texts))
+    boxes = [
+        panel_box(each, _IMAGE) if cell is None else (each.shape[1] * cell, each.shape[0] * cell)
+        for each in alike
+    ]
+    points = min(
+        number_points(box, each.shape, widest_text(each.texts))
+        for box, each in zip(boxes, alike, strict=True)
+    )
     least = min(theme().number / points * 1.001, 1.0)
     return lambda scale: make(max(scale, least))
 
 
-def _input(original: ImagePanel, numbered: _Numbered) -> PartOf:
+def _input(original: ImagePanel, numbered: _Numbered, like: Sequence[ImagePanel]) -> PartOf:
     bar = value_bar(original, common_range([original]))
     caption = size_text(original.shape)
-    return _image(original, numbered, title="input", caption=caption, bar=bar)
+    return _image(original, numbered, like, title="input", caption=caption, bar=bar)
 
 
-def _padded(image: ImageData, image_filter: Filter, numbered: _Numbered) -> PartOf:
-    """Return the input with its padding, which is hatched and numbered as outside the input."""
+def _padded_panel(image: ImageData, image_filter: Filter) -> tuple[ImagePanel, Pads]:
+    """Return the input with the widest padding that a kernel of the filter has."""
     conv = image_filter.conv
     shapes = [kernel.shape for kernel in image_filter.kernels]
     pads = [conv.geometry(image.shape, shape).pads for shape in shapes]
@@ -310,10 +366,18 @@ def _padded(image: ImageData, image_filter: Filter, numbered: _Numbered) -> Part
     border = border_name(conv.border)
     fill = conv.fill if border == "constant" else 0
     pixels = pad_array(promoted(image.pixels, fill), widest, border, fill)
-    panel = ImagePanel(pixels, image.max_value)
+    return ImagePanel(pixels, image.max_value), widest
+
+
+def _padded(
+    image: ImageData, image_filter: Filter, numbered: _Numbered, like: Sequence[ImagePanel]
+) -> PartOf:
+    """Return the input with its padding, which is hatched and numbered as outside the input."""
+    panel, widest = _padded_panel(image, image_filter)
+    border = border_name(image_filter.conv.border)
     bar = value_bar(panel, common_range([panel]))
     caption = f"{size_text(panel.shape)}, {hatched_text(widest, border)}"
-    return _image(panel, numbered, title="padded", caption=caption, bar=bar, pads=widest)
+    return _image(panel, numbered, like, title="padded", caption=caption, bar=bar, pads=widest)
 
 
 def _kernel(image_filter: Filter, numbered: _Numbered) -> PartOf:
@@ -328,14 +392,19 @@ def _kernel(image_filter: Filter, numbered: _Numbered) -> PartOf:
     return kernel_part(group, side, title=title, caption=caption, kept=kept)
 
 
-def _result(image_filter: Filter, filtered: Filtered, numbered: _Numbered) -> PartOf:
+def _result(
+    image_filter: Filter,
+    filtered: Filtered,
+    numbered: _Numbered,
+    like: Sequence[ImagePanel],
+) -> PartOf:
     panel = _panel(filtered.image)
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
     title = f"result of {result_name(image_filter)}"
     part = _image(
-        panel, numbered, title=title, caption=caption, ends=ends, mapped=filtered.stats.ends,
+        panel, numbered, like, title=title, caption=caption, ends=ends, mapped=filtered.stats.ends,
         bar=bar,
     )  # fmt: skip
     if image_filter.combine == "direction":

@@ -50,6 +50,7 @@ _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
 MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fit
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
 _MAX_DIGITS = 17  # significant ones, which tell any two doubles apart
+_ALIKE = 3.0  # how much larger than another an image with cells of the same size may be
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
 # Ends of a bar in matplotlib's words, by whether there are values below and above it:
@@ -222,6 +223,33 @@ def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     cell = scale * max(usual, needed)
     rows, columns = panel.shape
     return max(columns * cell, THINNEST), max(rows * cell, THINNEST)
+
+
+def common_cell(
+    panels: Sequence[ImagePanel], longest: float, *, numbers: bool = True
+) -> float | None:
+    """Return the side of a cell in inches at scale 1 that all panels have in common.
+
+    None if their sizes differ so much that the smaller ones would become stamps.
+
+    Args:
+        panels: at least one.
+        longest: the longer side of each at scale 1, unless its cells have numbers.
+        numbers: whether cells are to be large enough for their numbers, where these have room.
+    """
+    sides = [max(panel.shape) for panel in panels]
+    if max(sides) > _ALIKE * min(sides):
+        return None
+    if all(max(panel.shape) >= WIDE * min(panel.shape) for panel in panels):
+        longest *= _STRIP_FACTOR
+    texts = [text for panel in panels for text in panel.texts]
+    if not texts:
+        return longest / max(sides)
+    points = theme().text
+    usual = min(longest / max(sides), _CELL * points / 72)
+    widest = max(text_width(text, points) for text in texts) / NUMBER_SHARE
+    needed = max(widest, points * NUMBER_LINE / 72) * numbers
+    return max(usual, needed) if needed * max(sides) <= MOST_FOR_NUMBERS * longest else usual
 
 
 def stretch_notes(shape: Pair, inches: Box) -> list[str]:
@@ -416,6 +444,7 @@ def image_part(
     ticks: bool = True,
     numbers: bool = True,
     meaning: bool = True,
+    cell: float | None = None,
 ) -> PartOf:
     """Return a function from a scale to an image as a part of a page, with ticks and color bar.
 
@@ -437,6 +466,7 @@ def image_part(
         numbers: whether the values of a small matrix are written.
         meaning: whether the caption says what colors mean that no bar explains, and which values
             are beyond them.
+        cell: the side of a cell in inches at scale 1, in place of ``longest``; see `common_cell`.
     """
     low_high = common_range([panel]) if ends is None else ends
     colors = [color_note(panel, low_high, mapped), beyond_note(panel, low_high)]
@@ -447,10 +477,13 @@ def image_part(
     notes = "\n".join(filter(None, lines))
 
     def part(scale: float) -> Part:
-        box = panel_box(panel, longest, scale)
-        if not numbers and panel.numbered:
-            cell = scale * _CELL * theme().text / 72
-            box = fit_box(panel.shape, scale * longest, cell=cell)
+        if cell is not None:
+            box = fit_box(panel.shape, scale * cell * max(panel.shape))
+        elif not numbers and panel.numbered:
+            most = scale * _CELL * theme().text / 72
+            box = fit_box(panel.shape, scale * longest, cell=most)
+        else:
+            box = panel_box(panel, longest, scale)
         return boxed_image(
             panel, box, low_high, title=title, caption=notes, bar=bar, pads=pads, ticks=ticks,
             numbers=numbers,

@@ -23,7 +23,7 @@ ASKED_FOR = """
 identity sharpen blur outline laplacian cross-blur plus vertical-line horizontal-line sobel sobel-x
 sobel-y left-sobel right-sobel top-sobel bottom-sobel prewitt scharr roberts kirsch robinson
 random uniform luma frei-chen farid emboss box binomial gaussian disk motion log dog unsharp gabor
-comet edge-enhance edge-enhance-more detail smooth smooth-more contour find-edges
+red green blue comet edge-enhance edge-enhance-more detail smooth smooth-more contour find-edges
 """
 
 

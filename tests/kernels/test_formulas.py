@@ -327,6 +327,13 @@ def test_luma_is_pillows_gray():
     assert np.abs(gray - theirs).max() <= 1
 
 
+@pytest.mark.parametrize(("name", "channel"), [("red", 0), ("green", 1), ("blue", 2)])
+def test_a_plane_of_a_color_image(name, channel):
+    image = np.random.default_rng(5).integers(0, 256, (20, 30, 3), np.uint8)
+    plane = cross_correlate(image, get_kernel(name), dtype=np.uint8)
+    np.testing.assert_array_equal(plane, image[..., channel])
+
+
 def test_the_size_that_a_gabors_sigma_and_aspect_imply_holds_its_longer_axis():
     assert get_kernel("gabor:sigma=2,aspect=0.5").shape == (25, 25)
     assert get_kernel("gabor:sigma=2,aspect=3").shape == (13, 13)

@@ -218,6 +218,30 @@ def test_the_bank_of_all_filters_is_named_once():
     assert {"result of filter 1", "result of filter 2"} <= set(texts)
 
 
+def test_a_slide_shows_and_names_the_results_of_eight_kernels_on_a_matrix(fits_page):
+    letter = image(16, 16)
+    rows = [plain_row(letter, label=f"kernel-{n}") for n in range(8)]
+    figure = draw_filtering(as_image(letter), rows, options=FigureOptions(theme="slide"))
+    fits_page(figure, "slide")
+    words = [text.get_text() for text in figure.texts]
+    assert {"input", *(f"kernel-{n}" for n in range(8))} <= {*words}
+
+
+@pytest.mark.parametrize("padding", [2, "valid"])
+@pytest.mark.parametrize("theme", ["screen", "slide"])
+def test_cells_of_input_padded_input_and_result_are_alike(padding, theme):
+    pixels = image(16, 16)
+    conv = ConvOptions(padding=padding)
+    image_filter = Filter("box:3", read_spec("box:3").kernels, conv=conv, range="raw")
+    source = as_image(pixels)
+    options = FigureOptions(theme=theme, panels=("input", "padded", "result"))
+    filtered = filter_image(source, image_filter, None)
+    figure = draw_filtering(source, [(image_filter, filtered)], options=options)
+    sides = [axes.bbox.width / axes.images[0].get_array().shape[1] for axes in shown(figure)]
+    assert len(sides) == 3
+    assert sides == pytest.approx([sides[0]] * 3, rel=1e-3)
+
+
 @pytest.mark.parametrize(("name", "max_value"), [("gray", 255), ("16-bit", 65535)])
 def test_gray_runs_from_0_to_white(drawn, name, max_value):
     for axes in shown(drawn(name))[::2]:

@@ -1,4 +1,4 @@
-"""Fixed kernels of textbooks and tools: smoothing, sharpening, lines, Laplacians, luma, Pillow."""
+"""Fixed kernels of textbooks and tools: smoothing, sharpening, lines, Laplacians, color, Pillow."""
 
 from convcli.kernels.entries import FixedKernel, outer
 
@@ -24,6 +24,12 @@ COLOR = (
     FixedKernel("luma", "color", (((299,),), ((587,),), ((114,),)),
                 "brightness: 0.299 red, 0.587 green, 0.114 blue",
                 "ITU-R Recommendation BT.601", divisor=1000),
+    FixedKernel("red", "color", (((1,),), ((0,),), ((0,),)),
+                "the red plane of a color image", GONZALEZ),
+    FixedKernel("green", "color", (((0,),), ((1,),), ((0,),)),
+                "the green plane of a color image", GONZALEZ),
+    FixedKernel("blue", "color", (((0,),), ((0,),), ((1,),)),
+                "the blue plane of a color image", GONZALEZ),
 )
 
 SMOOTHING = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name, without_folders
+from convcli.kernels.spec import gaussian_axes
 from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes
 from convcli.plotting.heatmap import (
     Heatmap,
@@ -30,6 +32,7 @@ from convcli.plotting.heatmap import (
 )
 from convcli.plotting.labels import bar_number, format_short, text_width
 from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
+from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import (
     Box,
@@ -39,6 +42,7 @@ from convcli.plotting.style import (
     theme,
     unsigned_colormap,
 )
+from convcli.signals import SampleAxis
 from convcli.teaching.kernels.filter_sheet import (
     CONVOLUTION,
     MAX_TILES,
@@ -191,11 +195,11 @@ def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:
     """Return the parts of one kernel's page by name, the most important first."""
     group = kernel_heatmaps([kernel], most=1)
     heatmap = group.maps[0]
-    values = heatmap.values
+    values, where = heatmap.values, _Places.of(kernel)
     is_line = min(values.shape) == 1 and values.size > MAX_TICKED
     parts: dict[str, PartOf] = {}
     if is_line:
-        parts["profile"] = _profile_part(values, group, _LINE_WIDTH)
+        parts["profile"] = _profile_part(values, group, _LINE_WIDTH, where)
     else:
         parts["weights"] = kernel_part(group, _WEIGHTS, title="weights")
     if frequency:
@@ -205,9 +209,9 @@ def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:
         parts["frequency response"] = _frequency_part(response, gain_at_zero(weights))
     if not is_line:
         parts |= _impulse_parts(heatmap, group)
-        parts["profile"] = _profile_part(values, group, _SIDE)
+        parts["profile"] = _profile_part(values, group, _SIDE, where)
     if has_contours(values):
-        parts["contours"] = _contour_part(values, group)
+        parts["contours"] = _contour_part(values, group, gaussian_axes(kernel))
     return parts
 
 
@@ -255,7 +259,28 @@ def _texts(response: NDArray[np.generic], heatmap: Heatmap) -> tuple[str, ...]:
     return tuple(texts[value] for value in response.ravel().tolist())
 
 
-def _profile_part(values: NDArray[np.generic], group: HeatmapGroup, width: float) -> PartOf:
+class _Places(NamedTuple):
+    """Where the rows and the columns of a kernel stand, and what these numbers are."""
+
+    rows: SampleAxis
+    columns: SampleAxis
+    label: str
+    caption: str = ""
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> _Places:
+        """Return the positions of samples, else the offsets from the anchor."""
+        if kernel.axis is not None:
+            return cls(kernel.axis, kernel.axis, "x")
+        if (samples := gaussian_axes(kernel)) is not None:
+            return cls(*samples, "x or y")
+        rows, columns = (SampleAxis(Fraction(-((n - 1) // 2)), Fraction(1)) for n in kernel.shape)
+        return cls(rows, columns, "offset", "offset 0 is the anchor")
+
+
+def _profile_part(
+    values: NDArray[np.generic], group: HeatmapGroup, width: float, where: _Places
+) -> PartOf:
     """Return the middle row and the middle column, this many inches wide at scale 1.
 
     Few weights are stems, for there is nothing between them; many are curves.
@@ -263,23 +288,25 @@ def _profile_part(values: NDArray[np.generic], group: HeatmapGroup, width: float
     rows, columns = values.shape
     lines = []
     if columns > 1:
-        lines.append((f"row {rows // 2}", values[rows // 2], _ROW, "-", "o", _ROW))
+        places = where.columns.positions(columns)
+        lines.append((f"row {rows // 2}", places, values[rows // 2], _ROW, "-", "o", _ROW))
     if rows > 1 or columns == 1:
-        middle = values[:, columns // 2]
-        lines.append((f"column {columns // 2}", middle, _COLUMN, "--", "s", "none"))
+        places, middle = where.rows.positions(rows), values[:, columns // 2]
+        lines.append((f"column {columns // 2}", places, middle, _COLUMN, "--", "s", "none"))
+    is_whole = all(axis.step.denominator == 1 for axis in (where.rows, where.columns))
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=theme().faint, linewidth=0.8, zorder=0.5)
-        for name, weights, color, style, marker, inside in lines:
+        for name, places, weights, color, style, marker, inside in lines:
             heights = weights.astype(np.float64)
             if len(weights) > 2 * MAX_TICKED:
-                axes.plot(heights, style, color=color, label=name)
+                axes.plot(places, heights, style, color=color, label=name)
                 continue
             size = 4 if marker == "o" else 8  # the square is around the dot
-            places = np.arange(len(weights))
             axes.vlines(places, 0, heights, color, linestyles="-" if marker == "o" else "--")
             axes.plot(places, heights, marker, color=color, label=name, markersize=size, mfc=inside)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=is_whole, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(bar_number)
         if values.size == 1:  # the only place
             axes.set(xlim=(-0.5, 0.5), xticks=[0])
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
@@ -289,8 +316,9 @@ def _profile_part(values: NDArray[np.generic], group: HeatmapGroup, width: float
     box = partial(_curve_box, width)
     legend = [name for name, *_ in lines]
     return plot_part(
-        draw, box, title=title, xlabel="place", ylabel=group.unit, legend=legend, is_below=True
-    )
+        draw, box, title=title, caption=where.caption, xlabel=where.label, ylabel=group.unit,
+        legend=legend, is_below=True,
+    )  # fmt: skip
 
 
 def _curve_box(width: float, scale: float) -> Box:
@@ -311,10 +339,13 @@ def has_contours(weights: NDArray[np.generic]) -> bool:
     return bool(steps < _MAX_ROUGHNESS * np.square(values).sum())
 
 
-def _contour_part(weights: NDArray[Any], group: HeatmapGroup) -> PartOf:
+def _contour_part(
+    weights: NDArray[Any], group: HeatmapGroup, samples: tuple[SampleAxis, SampleAxis] | None
+) -> PartOf:
     """Return contours at round levels, in the colors of the kernel.
 
     There is none at 0, where weights that are nearly 0 would have contours of rounding errors.
+    ``samples`` are the positions of rows and columns where these have other ones than numbers.
     """
     low, high = finite_extremes(weights)
     ticks = MaxNLocator(_CONTOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
@@ -322,8 +353,12 @@ def _contour_part(weights: NDArray[Any], group: HeatmapGroup) -> PartOf:
     values = weights.astype(np.float64)
     down, across = (_cubic_weights(size) for size in values.shape)
     fine = down @ values @ across.T
-    rows, columns = (np.linspace(0, size - 1, len(each)) for size, each in
-                     zip(values.shape, (down, across), strict=True))  # fmt: skip
+    rows, columns = (
+        np.linspace(axis.at(0), axis.at(size - 1), len(each))
+        for axis, size, each in zip(
+            samples or [SAMPLE_NUMBERS] * 2, values.shape, (down, across), strict=True
+        )
+    )
     colors = signed_colormap() if group.ends[0] < 0 else unsigned_colormap()
 
     def draw(axes: Axes) -> None:
@@ -334,13 +369,21 @@ def _contour_part(weights: NDArray[Any], group: HeatmapGroup) -> PartOf:
         axes.contour(columns, rows, fine, levels, colors="black", linewidths=0.5)
         axes.invert_yaxis()
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+            axis.set_major_locator(MaxNLocator(4, integer=not samples, steps=[1, 2, 5, 10]))
+            axis.set_major_formatter(bar_number)
 
     def box(scale: float) -> Box:
         rows, columns = values.shape
         return fit_box((rows, columns), scale * _SIDE)
 
-    return plot_part(draw, box, title="contours", caption="interpolated between the weights")
+    return plot_part(
+        draw,
+        box,
+        title="contours",
+        caption="interpolated between the weights",
+        xlabel="x" * (samples is not None),
+        ylabel="y" * (samples is not None),
+    )
 
 
 def _cubic_weights(size: int) -> NDArray[np.float64]:

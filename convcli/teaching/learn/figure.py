@@ -5,7 +5,13 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import WIDE, finite_extremes
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
-from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
+from convcli.plotting.image_panel import (
+    ImagePanel,
+    common_cell,
+    common_range,
+    image_part,
+    value_bar,
+)
 from convcli.plotting.labels import cell_texts, format_short, option_facts, percent
 from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, fits_line, plot_part
 from convcli.plotting.save import NotebookFigure
@@ -165,11 +171,13 @@ def _image_rows(images: PairImages) -> list[list[PartOf]]:
     """Return BEFORE, AFTER, the kernel's result and the error; a strip has a row of its own."""
     side = (theme().width - _MARGIN) / 4
     made, ends = result_on_scale(images)
+    shown = (images.before, images.after, made, images.error)
+    cell = common_cell([ImagePanel(_shown_channels(each), None) for each in shown], side)
     parts = [
-        image_part_of("BEFORE", images.before, images.before_max, side),
-        image_part_of("AFTER", images.after, images.after_max, side, ends=ends),
-        image_part_of("learned result", made, images.after_max, side, ends=ends),
-        error_part(images.error, side),
+        image_part_of("BEFORE", images.before, images.before_max, side, cell=cell),
+        image_part_of("AFTER", images.after, images.after_max, side, ends=ends, cell=cell),
+        image_part_of("learned result", made, images.after_max, side, ends=ends, cell=cell),
+        error_part(images.error, side, cell=cell),
     ]
     rows, columns = images.before.shape[:2]
     return [[part] for part in parts] if columns >= WIDE * rows else [parts]
@@ -203,6 +211,7 @@ def image_part_of(
     side: float,
     *,
     ends: tuple[float, float] | None = None,
+    cell: float | None = None,
 ) -> PartOf:
     """Return an image of a pair.
 
@@ -212,6 +221,7 @@ def image_part_of(
         max_value: the pixel value that is white; None for plain numbers.
         side: its longer side in inches.
         ends: the values at the ends of its colors; None for its own.
+        cell: the side of a cell that it has in common with other images.
     """
     rows, columns, channels = pixels.shape[0], pixels.shape[1], pixels.shape[2:]
     caption = size_text((rows, columns))
@@ -225,10 +235,10 @@ def image_part_of(
     panel = ImagePanel(pixels, max_value)
     ends = ends or common_range([panel])
     bar = value_bar(panel, ends) if max_value is None else None  # photographs need none
-    return image_part(panel, side, title=title, caption=caption, ends=ends, bar=bar)
+    return image_part(panel, side, title=title, caption=caption, ends=ends, bar=bar, cell=cell)
 
 
-def error_part(error: Floats, side: float) -> PartOf:
+def error_part(error: Floats, side: float, *, cell: float | None = None) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
     largest = f"at most {format_short(float(np.abs(error).max()), 3)}"
     caption = f"result - AFTER, {largest} apart"
@@ -238,8 +248,9 @@ def error_part(error: Floats, side: float) -> PartOf:
     panel = ImagePanel(error, None)
     ends = common_range([panel])
     part = image_part(
-        panel, side, title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
-    )
+        panel, side, title="error", caption=caption, ends=ends, bar=value_bar(panel, ends),
+        cell=cell,
+    )  # fmt: skip
     if not _is_small():
         return part
 

@@ -18,7 +18,13 @@ from convcli.geometry import Pads, size_text
 from convcli.images.image import ImageData
 from convcli.plotting.axes import number_points, widest_text
 from convcli.plotting.filtered_signal import x_label
-from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
+from convcli.plotting.image_panel import (
+    ImagePanel,
+    common_cell,
+    common_range,
+    image_part,
+    value_bar,
+)
 from convcli.plotting.labels import format_short, text_width
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
@@ -117,13 +123,27 @@ def _image_plans(
     result = ImagePanel(padded.pixels, padded.max_value)
     ends = common_range([original, result])
     bar = value_bar(original, ends)
+    cell = common_cell([original, result], _IMAGE)
     hatched = f"{size_text(result.shape)}, {hatched_text(pads, border)}"
     parts = {
         "input": image_part(
-            original, _IMAGE, title="input", caption=size_text(original.shape), ends=ends, bar=bar
+            original,
+            _IMAGE,
+            title="input",
+            caption=size_text(original.shape),
+            ends=ends,
+            bar=bar,
+            cell=cell,
         ),
         "padded": image_part(
-            result, _IMAGE, title="padded", caption=hatched, ends=ends, bar=bar, pads=pads
+            result,
+            _IMAGE,
+            title="padded",
+            caption=hatched,
+            ends=ends,
+            bar=bar,
+            pads=pads,
+            cell=cell,
         ),
     }
     panels = {"input": original, "padded": result}
@@ -138,6 +158,9 @@ def _image_plans(
             names = [*names, _COPIED]
     chosen = {name: parts[name] for name in names}
     least = {name: _numbers_scale(chosen[name](1.0), panels[name]) for name in chosen}
+    if cell is not None:  # cells of one size have numbers together
+        shared = {name: least[name] for name in _USUAL if name in chosen}
+        least |= dict.fromkeys(shared, max(shared.values(), default=0.0))
     titles = dict(zip(chosen, _titles(len(chosen)), strict=True))
 
     def rows_of(names: Sequence[str], scale: float, *, numbers: bool) -> Rows:

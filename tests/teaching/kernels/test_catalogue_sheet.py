@@ -28,7 +28,7 @@ def sheet():
     return draw_catalogue(demo_image())
 
 
-FLAT = [name for name in CATALOGUE if name != "luma"]  # which needs three channels
+FLAT = [name for name, entry in CATALOGUE.items() if entry.group != "color"]
 
 
 def responses(name):

@@ -301,6 +301,37 @@ def test_a_slide_of_a_bank_names_its_filters_and_writes_their_weights(channels, 
     assert written == [str(weight) for weight in weights.ravel()]
 
 
+@pytest.mark.parametrize(
+    ("spec", "label", "low", "high", "count"),
+    [
+        ("gaussian:5", "offset", -2, 2, 5),
+        ("box:4", "offset", -1, 2, 4),
+        ("gaussian:30,sigma=1,rho=0.5,start=-3,step=0.2,normalize=no", "x or y", -3, 2.8, 30),
+        ("gaussian:9,sigma=1,step=0.5", "x or y", -2, 2, 9),
+        ("gaussian:9,sigma=1,step=0.5@90", "offset", -4, 4, 9),
+        ("signal:normal,mean=0,sd=1", "x", -10, 10, 1001),
+    ],
+)
+def test_the_profile_says_where_the_weights_lie(spec, label, low, high, count):
+    figure = draw_kernel_sheet(read_spec(spec))
+    [axes] = [axes for axes in figure.axes if axes.get_xlabel() == label]
+    lines = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == count]
+    assert lines
+    for places in lines:
+        np.testing.assert_allclose(places, np.linspace(low, high, count), atol=1e-12)
+    anchors = ["offset 0 is the anchor" in text for text in words(figure)]
+    assert any(anchors) == (label == "offset")
+
+
+def test_contours_of_a_sampled_gaussian_are_drawn_over_x_and_y():
+    spec = "gaussian:30x20,sigma=1,start=-3,step=0.2"
+    figure = draw_kernel_sheet(read_spec(spec))
+    [axes] = [axes for axes in figure.axes if axes.get_ylabel() == "y"]
+    assert axes.get_xlabel() == "x"
+    assert axes.get_xlim() == pytest.approx((-3, 2.8))
+    assert axes.get_ylim() == pytest.approx((0.8, -3))  # y grows downward, as rows do
+
+
 def test_the_heading_names_a_file_without_its_folders():
     kernel = Kernel([[1, 2]], name="a/long folder/k.json", bias=3)
     figure = draw_kernel_sheet(KernelSet(kernel.name, (kernel,)))

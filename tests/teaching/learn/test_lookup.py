@@ -11,7 +11,7 @@ from convcli.teaching.learn.lookup import centered, rational, recognize
 FIXED = [
     name
     for name, entry in CATALOGUE.items()
-    if isinstance(entry, FixedKernel) and name != "luma"  # over channels: none is looked up
+    if isinstance(entry, FixedKernel) and entry.group != "color"  # over channels: none is looked up
 ]
 
 

@@ -67,6 +67,15 @@ def test_every_theme_keeps_its_page_and_its_text(drawn, name, theme, fits_page):
     fits_page(drawn(name, theme=theme), theme)
 
 
+@pytest.mark.parametrize("theme", ["screen", "slide"])
+@pytest.mark.parametrize("name", ["matrix", "floats", "gray", "color"])
+def test_cells_of_the_image_and_the_padded_image_are_alike(drawn, name, theme):
+    shown = images(drawn(name, theme=theme))
+    sides = [axes.bbox.width / np.ptp(axes.images[0].get_extent()[:2]) for axes in shown]
+    assert len(sides) >= 2
+    assert sides[:2] == pytest.approx([sides[0]] * 2, rel=1e-3)
+
+
 def test_a_matrix_is_drawn_with_and_without_padding(drawn):
     original, padded, copied = images(drawn("matrix"))
     assert cells(original) == [str(number) for number in STEP.ravel()]
