@@ -107,6 +107,20 @@ def without_folders(name: str) -> str:
     return re.sub(r"^(filter \d+ of )?(?:[^/:]*/)+(?=[^/:]*\.[A-Za-z])", r"\1", name)
 
 
+def short_kernel(name: str) -> str:
+    """Return what a title calls a kernel: its short name, of a file without folders."""
+    return short_name(without_folders(name))
+
+
+def short_layer(text: str) -> str:
+    """Return what a title calls a layer: its text, with short matrices and files without folders.
+
+    >>> short_layer("conv -k 'week-3/edge.txt' --bias 1/2")
+    "conv -k 'edge.txt' --bias 1/2"
+    """
+    return short_name(re.sub(r"[^\s'\"]*/[^\s'\"]*", lambda word: without_folders(word[0]), text))
+
+
 def parse_text(text: str, name: str = "") -> Kernel:
     """Return the kernel that is written in ``text``, one row per line or between semicolons.
 

@@ -20,6 +20,7 @@ from convcli.plotting.sample_scale import (
     outer_limits,
     result_scale,
     set_sample_ticks,
+    unit_label,
 )
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
@@ -29,6 +30,7 @@ from convcli.plotting.signal_plot import (
     axes_inches,
     draw_padded,
     draw_samples,
+    limit_heights,
     mark_sample,
     padded_text,
     samples_text,
@@ -134,6 +136,7 @@ def draw_filtered_signal(
         title=titles.get("input") or "input",
         caption="" if titles.get("input") else padded_text(original, padding),
         xlabel=x_label(scale),
+        ylabel=unit_label(image.max_value),
     )
     has_kernel = "kernel" in titles
     rows: list[list[Callable[[float], Part]]] = []
@@ -146,6 +149,7 @@ def draw_filtered_signal(
             title=titles.get("result") or f"result of {result_name(result.filter)}",
             caption="" if titles.get("result") else _result_caption(result),
             xlabel=x_label(result.scale),
+            ylabel=unit_label(result.filtered.image.max_value),
         )
         row = [_kernel(result, axis, titles, image.axis)] if has_kernel else []
         rows.append([*row, part] if "result" in titles else row)
@@ -203,7 +207,7 @@ def _draw_result(axes: Axes, result: SignalResult, limits: tuple[float, float]) 
 def _apply_limits(axes: Axes) -> None:
     """Apply the option ``--limits``."""
     if limits := figure_options().limits:
-        axes.set_ylim(*limits)
+        limit_heights(axes, limits)
 
 
 def _kernel(
@@ -230,4 +234,11 @@ def _kernel(
         draw_samples(axes, spread.positions(len(taps)), taps, inches=inches)
         set_sample_ticks(axes, limits, inches, spread)
 
-    return plot_part(draw, _kernel_box, title=title, caption=caption, xlabel=x_label(scale))
+    return plot_part(
+        draw,
+        _kernel_box,
+        title=title,
+        caption=caption,
+        xlabel=x_label(scale),
+        ylabel="weight" if figure_options().axes else "",
+    )

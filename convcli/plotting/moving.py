@@ -437,7 +437,7 @@ class DrawnParts:
 
         def draw(figure: Figure, left: float, top: float) -> Iterable[DrawnImage]:
             across, down = figure.get_size_inches()
-            style: dict[str, Any] = {"family": "monospace", "linespacing": 1.16}
+            style: dict[str, Any] = {"family": "monospace"}
             text = figure.text(
                 left / across, 1 - top / down, texts[0], size=points, va="top", **style
             )

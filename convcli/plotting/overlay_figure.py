@@ -17,7 +17,13 @@ from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.filtered_signal import SignalResult, signal_results, x_label
 from convcli.plotting.labels import result_name, text_width, wrap
 from convcli.plotting.page import PagePlan, Part, Rows, compose, plot_part
-from convcli.plotting.sample_scale import SampleScale, input_scale, outer_limits, set_sample_ticks
+from convcli.plotting.sample_scale import (
+    SampleScale,
+    input_scale,
+    outer_limits,
+    set_sample_ticks,
+    unit_label,
+)
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
     CHANNEL_COLORS,
@@ -25,11 +31,12 @@ from convcli.plotting.signal_plot import (
     Samples,
     axes_inches,
     mark_sample,
+    row_box,
     signal_axis,
     signal_samples,
     signal_taps,
 )
-from convcli.plotting.style import figure_options, theme
+from convcli.plotting.style import Box, figure_options, theme
 from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
@@ -38,9 +45,11 @@ if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
 
 _WIDTH, _HEIGHT = 9.0, 4.2  # inches at scale 1
+_SHAPE, _LOWEST = 0.6, 1.5  # height of the width at most; inches, at least
 _SMALLEST_SCALE = 0.4
 _SAMPLE, _GAP, _BETWEEN = 0.5, 0.08, 0.3  # inches in the legend: of a line; between entries
 _SLACK = 1.08  # viewers of SVG may have a font with wider letters
+_NARROWEST, _EDGES = 3.0, 0.35  # inches: of the legend, unless the page is narrower; beside it
 _MARGIN = 0.08  # above and below, as a share of the range of values
 # Lines differ in their dashes too, since a print may have no colors.
 _COLORS = ("tab:blue", "tab:orange", "#00a651", "tab:red", "tab:purple", "tab:brown")
@@ -112,13 +121,15 @@ def draw_overlay(
     limits = outer_limits([(curve.positions, len(curve.samples)) for curve in curves])
     plot = plot_part(
         partial(_draw, curves=curves, limits=limits),
-        lambda scale: (_WIDTH * scale, _HEIGHT * scale),
+        _plot_box,
         xlabel=_x_label(signals[0].scale, curves),
+        ylabel=_y_label(image, signals, curves),
     )
 
     def rows(scale: float) -> Rows:
         part = plot(scale)
-        return [[_legend(curves, part.box[0])], [part]]
+        room = min(theme().width - _EDGES, _NARROWEST)  # on a narrow page, wider than the plot
+        return [[_legend(curves, max(part.box[0], room))], [part]]
 
     marked = [result.peak_text for result in signals if result.peak_text]
     line = ", ".join(filter(None, [facts, *marked, *notes]))
@@ -130,6 +141,23 @@ def _x_label(scale: SampleScale, curves: Sequence[_Curve]) -> str:
     label = x_label(scale)
     is_shared = label == "lag" and any(curve.role < 2 for curve in curves)
     return "sample, or lag of a result" if is_shared else label
+
+
+def _plot_box(scale: float) -> Box:
+    """Return the width and height of the plot, whose shape is kept on a page that it fills."""
+    width, height = row_box(_WIDTH * scale, _HEIGHT * scale)
+    return width, max(min(height, _SHAPE * width), _LOWEST)
+
+
+def _y_label(image: ImageData, signals: Sequence[SignalResult], curves: Sequence[_Curve]) -> str:
+    """Return the units of all curves, which share the y axis."""
+    roles = {curve.role for curve in curves}
+    units = [
+        unit_label(image.max_value) * (0 in roles),
+        "weight" * (1 in roles and figure_options().axes),
+        unit_label(signals[0].filtered.image.max_value) * (2 in roles),
+    ]
+    return ", ".join(dict.fromkeys(filter(None, units)))
 
 
 def _curves(

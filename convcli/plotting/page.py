@@ -184,6 +184,8 @@ def compose(
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
 
+    A page that has no room for one row is drawn without the footer.
+
     Args:
         plans: of the page, with less and less detail. The first that fits the page, if need be at
             the smallest scale, is drawn; the last one if none does.
@@ -194,6 +196,9 @@ def compose(
         by_part: whether ``unit`` is the name of each part that has a title or a caption.
         least: the smallest scale; where more does not fit, rows are left out.
         multiple: the page's pixels are a multiple of it along both sides; videos need 2.
+
+    Raises:
+        UsageError: the page has no room for the least that is drawn, or too many pixels.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
@@ -201,10 +206,20 @@ def compose(
     stated = _joined(facts, _limits_text())
     sheet = _Sheet(heading, stated, footer, fills)
     rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
+    if footer and not sheet.fits(rows, left_out):
+        sheet, footer = sheet._replace(footer=()), ()
+        plans = [plan._replace(left_out=[*plan.left_out, "steps"]) for plan in plans]
+        rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
     numbers_fit = all(part.numbers_fit for row in rows for part in row)
     if not numbers_fit and NO_ROOM_FOR_NUMBERS not in left_out:
         plans = [each._replace(left_out=[NO_ROOM_FOR_NUMBERS, *each.left_out]) for each in plans]
         rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
+    if not sheet.fits(rows, left_out):
+        high = "" if math.isinf(look.height) else f" and {look.height:g} inches high"
+        raise UsageError(
+            f"a page {look.width:g} inches wide{high} has no room for this figure; choose a "
+            "greater width or another theme"
+        )
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
@@ -286,8 +301,11 @@ class _Sheet(NamedTuple):
         look = theme()
         lines, _ = _wrapped(rows)
         above = _top_text(self.heading, _joined(self.facts, left_out), look.width)
-        needed = _height(lines, above, _bottom_text(self.footer, look.width))
-        return _is_narrow(rows) and needed <= min(_highest(), height) + 1e-9
+        below = _bottom_text(self.footer, look.width)
+        needed = _height(lines, above, below)
+        widest = max((_footer_width(text) for text, *_ in below), default=0.0)
+        is_narrow = _is_narrow(rows) and widest + 2 * _EDGE <= look.width
+        return is_narrow and needed <= min(_highest(), height) + 1e-9
 
     def limits(self, plan: PagePlan) -> tuple[float, Callable[[Rows], bool]]:
         """Return the largest scale of a plan, and a test of its rows.
@@ -427,6 +445,10 @@ def _least_width(heading: str, footer: Sequence[str]) -> float:
     return max(min(width, 4.0) if heading else 0.0, lines)
 
 
+def _footer_width(text: str) -> float:
+    return max(map(len, text.split("\n"))) * _letter_width()
+
+
 def _letter_width() -> float:
     """Return the width of a letter of the footer."""
     return 0.61 * theme().text / 72
@@ -463,7 +485,7 @@ def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float
         write: Any = figure.suptitle if weight == "bold" else figure.text
         place: dict[str, Any] = {"x": 0.5, "y": 1 - top / height, "ha": "center", "va": "top"}
         key = "t" if weight == "bold" else "s"
-        write(**{key: text}, **place, size=points, weight=weight, linespacing=_LINE * 0.86)
+        write(**{key: text}, **place, size=points, weight=weight)
         top += _text_height(text, points)
     return top + _GAP * bool(texts)
 
@@ -471,12 +493,8 @@ def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float
 def _write_bottom(figure: Figure, texts: Sequence[tuple[str, float, str]], top: float) -> None:
     width, height = figure.get_size_inches()
     for text, points, _ in texts:
-        letters = max(map(len, text.split("\n")))
-        left = max((width - letters * _letter_width()) / 2, _EDGE)
-        figure.text(
-            left / width, 1 - top / height, text, size=points, family="monospace", va="top",
-            linespacing=_LINE * 0.86,
-        )  # fmt: skip
+        left = max((width - _footer_width(text)) / 2, _EDGE)
+        figure.text(left / width, 1 - top / height, text, size=points, family="monospace", va="top")
 
 
 def _draw_line(
@@ -508,10 +526,7 @@ def _draw_line(
         ):
             if lines:
                 place = center / width, 1 - bottom / height
-                figure.text(
-                    *place, lines, size=points, color=color, ha="center", va="bottom",
-                    linespacing=_LINE * 0.86,
-                )  # fmt: skip
+                figure.text(*place, lines, size=points, color=color, ha="center", va="bottom")
                 bottom -= _text_height(lines, points)
     return drawn
 

@@ -123,7 +123,23 @@ def set_sample_ticks(
         ticks = [tick for tick in ticks if ends[0] <= tick <= ends[1]]
     axes.set_xticks(ticks, labels=[bar_number(tick) for tick in ticks])
     axes.set_xlim(low, high)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(bar_number)
+    set_y_ticks(axes)
     if not figure_options().axes:
         axes.set(xticks=[], yticks=[], xlabel="")
+
+
+def unit_label(white: int | None) -> str:
+    """Return the label of a y axis, which the option ``--no-axes`` leaves out.
+
+    ``white`` is the pixel that is white, None for plain numbers.
+    """
+    unit = "value" if white is None else "pixel"
+    return unit if figure_options().axes else ""
+
+
+def set_y_ticks(axes: Axes) -> None:
+    """Number the y axis where there is room."""
+    lines = axes.bbox.height / axes.figure.dpi / theme().line
+    most = max(1, min(5, int(lines / 1.6)))
+    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(bar_number)

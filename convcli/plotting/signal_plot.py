@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
 from convcli.core.padding import OUTSIDE, border_index, promoted
@@ -38,7 +38,9 @@ _NUMBER_SHARE = 0.9  # of the distance between samples that a number may take
 CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
 _MARGIN, _MARGIN_FOR_NUMBERS = 0.08, 0.2  # above and below, as shares of the range of values
 _MARGIN_BELOW_ZERO = 0.04  # below stems that all point up
+_FLAT = 1e-9  # a range of values below this, relative to them, is that of rounding errors
 _DOT_POINTS, _RING_POINTS = 3.5, 7.5
+_NARROWEST = 0.5  # inches; a row on a page that is refused since it is too narrow
 _AROUND = 0.2  # inches a point of the smallest text, at the sides of a row
 
 
@@ -147,9 +149,18 @@ def row_box(width: float, height: float) -> Box:
     It is as wide as a page that has to be filled, else ``width`` where this fits.
     """
     look = theme()
-    room = look.width - _AROUND * look.text
+    room = max(look.width - _AROUND * look.text, _NARROWEST)
     fills = look.is_fixed or figure_options().width is not None
     return room if fills else min(room, width), height
+
+
+def limit_heights(axes: Axes, limits: tuple[float, float]) -> None:
+    """Set the ends of the y axis, and remove the numbers that would stand outside."""
+    axes.set_ylim(*limits)
+    for text in [text for text in axes.texts if isinstance(text, Annotation)]:
+        box = text.get_window_extent()
+        if box.y0 < axes.bbox.y0 or box.y1 > axes.bbox.y1:
+            text.remove()
 
 
 def mark_sample(axes: Axes, place: float, height: float) -> list[Line2D]:
@@ -173,7 +184,7 @@ def hatch_samples(axes: Axes, low: float, high: float) -> None:
 
 def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: bool) -> None:
     low, high = finite_extremes(samples)
-    if from_zero:
+    if from_zero or high - low <= _FLAT * max(abs(low), abs(high)):
         low, high = min(low, 0.0), max(high, 0.0)
     margin = _MARGIN
     if with_numbers:  # a number with the gap to its stem, as a share of the height
@@ -242,13 +253,6 @@ def draw_padded(
 def signal_box(scale: float) -> Box:
     """Return the width and height of a row; only the height depends on the scale."""
     return row_box(_ROW_WIDTH, scale * _ROW_HEIGHT)
-
-
-def set_y_ticks(axes: Axes) -> None:
-    """Number the y axis where there is room."""
-    lines = axes.bbox.height / axes.figure.dpi / theme().line
-    most = max(1, min(5, int(lines / 1.6)))
-    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
 def samples_text(samples: Samples) -> str:

@@ -86,6 +86,26 @@ def test_signal_result_and_kernel_have_their_numbers(drawn):
     assert numbers(kernel) == ["1", "2", "1"]
 
 
+@pytest.mark.parametrize(("theme", "width"), [("screen", 2.5), ("slide", None)])
+def test_axes_have_units_and_values_that_do_not_touch(theme, width, legible):
+    pixels = (np.arange(12, dtype=np.uint8) * 9)[np.newaxis]
+    options = FigureOptions(theme=theme, width=width)
+    [result] = [result_of(pixels, [[1, 2, 1]])]
+    figure = draw_filtering(as_image(pixels), [result], options=options)
+    legible(figure)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["pixel", "weight", "value"]
+
+
+def test_limits_cut_stems_and_the_numbers_beyond_them(legible):
+    options = FigureOptions(limits=(0, 3))
+    figure = draw_filtering(as_image(SHORT), FIGURES["short"][1], options=options)
+    legible(figure)
+    signal, kernel, result = figure.axes
+    assert signal.get_ylim() == result.get_ylim() == (0, 3)
+    assert set(numbers(signal)) == {"0", "1"}
+    assert numbers(kernel) == ["1", "2", "1"]
+
+
 def test_a_convolved_kernel_is_shown_flipped():
     figure = draw(SHORT, [result_of(SHORT, [[1, 2, 3]], operation="convolve")])
     assert numbers(figure.axes[1]) == ["3", "2", "1"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from convcli.core.digits import reliable_values, round_number
 from convcli.geometry import Pair
+from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.labels import fitting_decimals
 from convcli.teaching.animate.layer_window import LayerWindow
@@ -39,7 +40,7 @@ _SAMPLES = 2000  # of an image, from which its decimals are guessed
 
 def scene_title(window: SlidingWindow, title: str) -> str:
     """Return the heading: the image's name and the kernel's."""
-    return ", ".join(filter(None, [title, window.filter.label]))
+    return ", ".join(filter(None, [title, short_kernel(window.filter.label)]))
 
 
 def fitting_digits(window: SlidingWindow, positions: Sequence[Pair]) -> int:

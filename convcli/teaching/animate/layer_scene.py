@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_layer
 from convcli.plotting.image_panel import Bar, ImagePanel, boxed_image, image_part, panel_box
 from convcli.plotting.page import PagePlan, Part, PartOf, compose
 from convcli.plotting.style import figure_options, theme
@@ -84,7 +84,7 @@ class LayerScene(SlidingScene):
     ) -> None:
         if options.digits is None:
             options = options._replace(digits=_fitting_digits(window))
-        names = [shortened(short_name(name)) for name in window.names]
+        names = [shortened(short_layer(name)) for name in window.names]
         self._window, self._names = window, names
         self._title = ", ".join(filter(None, [title, " → ".join(names)]))
         self._fields = [_corners(*window.field(at)) for at in positions]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.labels import conv_facts, format_short, text_width
 from convcli.plotting.page import PartOf, plot_part
 from convcli.plotting.sample_scale import (
@@ -12,6 +12,8 @@ from convcli.plotting.sample_scale import (
     outer_limits,
     result_scale,
     set_sample_ticks,
+    set_y_ticks,
+    unit_label,
 )
 from convcli.plotting.signal_plot import (
     CHANNEL_COLORS,
@@ -24,7 +26,6 @@ from convcli.plotting.signal_plot import (
     padded_samples,
     padded_text,
     samples_text,
-    set_y_ticks,
     signal_box,
     signal_samples,
     widest_geometry,
@@ -169,6 +170,7 @@ class SignalScene(BlitCanvas):
                 self._draw_input,
                 "input",
                 self._input,
+                self._window.image.max_value,
                 padded_text(self._window.drawn.pixels, self._padding),
             ),
             [self._sum_part(each) for each in sums],
@@ -176,6 +178,7 @@ class SignalScene(BlitCanvas):
                 self._draw_result,
                 "result",
                 self._result,
+                self._window.max_value,
                 f"{samples_text(signal_samples(self._window.pixels))}; {NOT_COMPUTED}",
             ),
             title=title,
@@ -186,13 +189,17 @@ class SignalScene(BlitCanvas):
         )
 
     def _row(
-        self, draw: Callable[[Axes], None], title: str, scale: SampleScale, caption: str = ""
+        self,
+        draw: Callable[[Axes], None],
+        title: str,
+        scale: SampleScale,
+        white: int | None,
+        caption: str = "",
     ) -> PartOf:
-        def draw_row(axes: Axes) -> None:
-            draw(axes)
-            set_y_ticks(axes)
-
-        return plot_part(draw_row, signal_box, title=title, caption=caption, xlabel=scale.label)
+        return plot_part(
+            draw, signal_box, title=title, caption=caption, xlabel=scale.label,
+            ylabel=unit_label(white),
+        )  # fmt: skip
 
     def _draw_input(self, axes: Axes) -> None:
         """Draw the padded signal, and what marks the windows on it."""
@@ -219,10 +226,11 @@ class SignalScene(BlitCanvas):
         kernel = self._window.filter.kernels[part.kernel]
         flipped = ", flipped" * (self._window.filter.conv.operation == "convolve")
         channel = f", {part.name}" * bool(part.name)
-        title = f"{short_name(kernel.name)}{flipped}{channel}"
+        title = f"{short_kernel(kernel.name)}{flipped}{channel}"
         is_filled = part.takes_anchor and self._padded.missing is not None
         caption = f"{NAN_COLOR}: missing, as the anchor" * is_filled
-        make = self._row(partial(self._draw_sum, part=part), title, self._input, caption)
+        white = self._window.image.max_value
+        make = self._row(partial(self._draw_sum, part=part), title, self._input, white, caption)
         room = text_width("-0.000", theme().text) + theme().line + 0.12
         return lambda scale: make(scale)._replace(right=room)
 
@@ -252,7 +260,6 @@ class SignalScene(BlitCanvas):
         drawn = np.concatenate([self._products(part, n) for n in range(len(self._positions))])
         align_zeros(axes, right, np.r_[heights, drawn], weights)
         set_sample_ticks(axes, self._limits, axes_inches(axes), self._input.numbers)
-        right.yaxis.set_major_formatter(axes.yaxis.get_major_formatter())
         right.set_ylabel("weight")
         set_y_ticks(right)
         half = BAR_SHARE * float(self._input.numbers.step) / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.page import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 
@@ -118,7 +118,7 @@ class SlidingGrids:
         """Return windows, kernels and products."""
         if len(self._of.sums) == 1:
             return self._large_grids(kinds, self._scales(kinds))
-        names = [shortened(short_name(kernel.name)) for kernel in self._of.kernels]
+        names = [shortened(short_kernel(kernel.name)) for kernel in self._of.kernels]
         line: list[PartOf] = []
         if len(self._of.sums) <= _MAX_SUMS:
             scales = self._scales(kinds)

@@ -366,6 +366,9 @@ def group_scale(group: Sequence[Block]) -> Scale:
         return Scale(*common_range([ImagePanel(np.array([limits]), white)]))
     if white is not None:
         return Scale(0.0, float(white))
+    if group[0].is_signal:  # a plot cuts nothing off
+        extremes = [value for block in group for value in block.spread[:2]]
+        return Scale(min(extremes), max(extremes))
     return Scale.of([block.spread for block in group])
 
 

@@ -21,7 +21,7 @@ from convcli.choices import Scale as ScaleName
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_layer
 from convcli.layers.base import Maps
 from convcli.layers.network import Stage
 from convcli.plotting.axes import (
@@ -48,9 +48,14 @@ from convcli.plotting.page import (
     axes_at,
     compose,
 )
-from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
+from convcli.plotting.sample_scale import (
+    input_scale,
+    outer_limits,
+    set_sample_ticks,
+    unit_label,
+)
 from convcli.plotting.save import NotebookFigure
-from convcli.plotting.signal_plot import draw_samples, signal_samples
+from convcli.plotting.signal_plot import draw_samples, limit_heights, signal_samples
 from convcli.plotting.style import Box, fit_box
 from convcli.plotting.window_marks import WINDOW_COLOR
 from convcli.signals import SampleAxis
@@ -177,7 +182,7 @@ class ChainPlot:
         self._scale = scale
         self._axes = [chain_axis(stages[:number], image) for number in range(len(stages) + 1)]
         self._stages = stages
-        self._texts = list(map(short_name, texts or [stage.layer.label for stage in stages]))
+        self._texts = list(map(short_layer, texts or [stage.layer.label for stage in stages]))
         self._facts = [] if missing is None else missing_facts(missing)
         pixels = input_maps(image, missing if image.depth is None else None)
         with style_context(self._options):
@@ -370,7 +375,7 @@ class _ChainPage:
         grid = self._tile_grid(number, detail, scale)
         count, box = len(grid.maps), grid.box
         ticks = detail.ticks and count == 1
-        inner_left = text_width("-0.000", look.text) + 0.1 if block.is_signal else 0.0
+        inner_left = text_width("-0.000", look.text) + look.line + 0.1 if block.is_signal else 0.0
         bar = self._bars[number] if self._is_common and not block.is_signal else None
         is_below = box[0] >= WIDE * box[1]
         beside = bar.space(below=is_below) if bar is not None else 0.0
@@ -459,6 +464,7 @@ class _ChainPage:
             if block.is_signal:
                 ends = (scale.low, scale.high) if self._is_common else None
                 _draw_signal(axes, panel, grid.tile, ends, detail, block.axis)
+                axes.set_ylabel(unit_label(block.white) * detail.ticks)
                 if count < len(grid.maps):
                     axes.set_xlabel("")
                 continue
@@ -490,14 +496,16 @@ def _draw_signal(
     samples = signal_samples(panel.pixels)
     scale = input_scale(axis)
     draw_samples(axes, scale.numbers.positions(len(samples)), samples, inches=inches[0])
-    limits = outer_limits([(scale.numbers, len(samples))])
-    set_sample_ticks(axes, limits, inches[0], scale.numbers)
+    ends_of_x = outer_limits([(scale.numbers, len(samples))])
+    set_sample_ticks(axes, ends_of_x, inches[0], scale.numbers)
     if axis is not None and figure_options().axes:
         axes.set_xlabel(scale.label)
     for text in list(axes.texts):
         if not detail.numbered:
             text.remove()
-    if ends is not None:
+    if limits := figure_options().limits:
+        limit_heights(axes, limits)
+    elif ends is not None:
         low, high = min(ends[0], 0.0), max(ends[1], 0.0)
         margin = (_NUMBER_MARGIN if axes.texts else _MARGIN) * (high - low)
         axes.set_ylim(low - margin, high + margin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_kernel, short_layer
 from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
@@ -210,7 +210,7 @@ def draw_chain_explanation(
     """
     options = options or FigureOptions()
     with style_context(options):
-        names = [short_name(text) for text in texts or [stage.layer.label for stage in stages]]
+        names = [short_layer(text) for text in texts or [stage.layer.label for stage in stages]]
         return _ExplanationPage(explanation, image, stages, maps, names).draw()
 
 
@@ -233,6 +233,7 @@ class _ExplanationPage:
             for name in names
         ]
         self._steps = {step.number: step for step in self._explanation.steps}
+        self._exact_steps = {step.number: step for step in chain_as_shown(explanation).steps}
         self._short_steps = self._steps
         if digits is None:
             short = chain_as_shown(explanation, _few_decimals(explanation))
@@ -520,11 +521,10 @@ class _ExplanationPage:
         """Return the arithmetic of a layer, or its results in words only."""
         step, title = self._steps_as(detail)[number], f"{number}  {self._names[number - 1]}"
         ends, numbers = self._scales[number - 1][:2], number >= detail.numbered
-        before = self._blocks[number - 1]
+        before, exact = self._blocks[number - 1], self._exact_steps[number]
         is_worked = number >= detail.worked
         match step:
             case ConvStep():
-                exact = self._steps[number]
                 assert isinstance(exact, ConvStep)  # noqa: S101 - the same step
                 return _conv_parts(
                     step, exact, ends, title, is_worked=is_worked, numbers=numbers,
@@ -533,7 +533,8 @@ class _ExplanationPage:
                 )  # fmt: skip
             case PoolStep():
                 caption = _joined(_short_pool_lines(step))
-                if is_worked and (grid := _pool_grid(step)) is not None:
+                assert isinstance(exact, PoolStep)  # noqa: S101 - the same step
+                if is_worked and (grid := _pool_grid(exact)) is not None:
                     is_color = before.has_colors and before.white is not None
                     hue = before.map_name(step.map) if is_color else ""
                     return [_pool_part(step, grid, ends, title, caption, numbers=numbers, hue=hue)]
@@ -701,7 +702,7 @@ def _conv_parts(
         notes = [f"1 of {len(terms)} sums, that of the largest product"]
     elif len(terms) > 1:
         channels = (named(term.channel, before.counted_name) for term in terms)
-        kernels = (short_name(term.response.kernel) for term in terms)
+        kernels = (short_kernel(term.response.kernel) for term in terms)
         notes = [channel or kernel for channel, kernel in zip(channels, kernels, strict=True)]
     elif step.channel:
         notes = [f"of {named(step.channel, before.counted_name)}"]
@@ -760,7 +761,7 @@ def _value_lines(step: ConvStep) -> Iterator[str]:
     for response in responses:
         shown, count = response, len(response.sums)
         if len(responses) > 1:
-            yield f"{short_name(response.kernel)}: {format_number(response.value)}"
+            yield f"{short_kernel(response.kernel)}: {format_number(response.value)}"
             continue
         if count > _MOST_WRITTEN:
             yield from step_lines("total", f"of {count} sums: {format_number(response.sum)}")

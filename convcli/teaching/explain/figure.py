@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
@@ -99,24 +99,46 @@ def draw_explanation(
     ['1', '1', '2']
     """
     options = options or FigureOptions()
-    explanation = as_shown(explanation, options.digits)
+    shown = as_shown(explanation, options.digits)
+    explanation = _with_grids(shown, as_shown(explanation))
     with style_context(options):
         if pixels is not None and feature_map is not None and is_signal(explanation, pixels):
             terms = list(terms_of(explanation))
-            footer, left_out = _footer(explanation)
+            footer, left_out = _footer(shown)
             facts = _facts(explanation)
             return draw_explained_signal(
                 explanation, pixels, feature_map, terms, facts, footer, left_out
             )
-        return _draw(explanation, pixels, feature_map)
+        return _draw(explanation, shown, pixels, feature_map)
+
+
+def _with_grids(shown: Computation, exact: Computation) -> Computation:
+    """Return what is shown with the exact windows, weights and products, which set the colors."""
+    outputs = []
+    for output, exact_output in zip(shown.outputs, exact.outputs, strict=True):
+        responses = []
+        for response, exact_response in zip(output.responses, exact_output.responses, strict=True):
+            sums = tuple(
+                replace(part, window=own.window, weights=own.weights, products=own.products)
+                for part, own in zip(response.sums, exact_response.sums, strict=True)
+            )
+            responses.append(replace(response, sums=sums))
+        outputs.append(replace(output, responses=tuple(responses)))
+    return replace(shown, outputs=tuple(outputs))
 
 
 def _draw(
-    explanation: Computation, pixels: NDArray[np.generic] | None, feature_map: FeatureMap | None
+    explanation: Computation,
+    shown: Computation,
+    pixels: NDArray[np.generic] | None,
+    feature_map: FeatureMap | None,
 ) -> NotebookFigure:
+    """Draw an explanation whose arithmetic is written with the digits that are shown."""
     whole = explanation
     if theme().is_fixed:  # has room for the steps of one channel
-        explanation = replace(whole, outputs=whole.outputs[:1])
+        explanation, shown = (
+            replace(each, outputs=each.outputs[:1]) for each in (explanation, shown)
+        )
     others = [output.channel for output in whole.outputs[len(explanation.outputs) :]]
     terms = list(terms_of(explanation))
     drawn = terms[:_MAX_SUMS]
@@ -141,7 +163,7 @@ def _draw(
         return _arranged(start, common, lines, end, is_single=len(shown) == 1)
 
     row, column = explanation.at
-    footer, left_out = _footer(explanation)
+    footer, left_out = _footer(shown)
     left_out = [*others, *left_out]
     scales, *fewer = _scales(explanation, drawn, pixels)
     has_numbered_image = pixels is not None and max(pixels.shape[:2]) <= MAX_TICKED
@@ -156,7 +178,7 @@ def _draw(
     if len(drawn) > 1:
         weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
         facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
-    title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
+    title = f"{short_kernel(explanation.kernel)}: the value at row {row}, column {column}"
     if others:
         title += f", {explanation.outputs[0].channel}"
     plans = [
@@ -386,7 +408,7 @@ def _pictures(explanation: Computation, term: Term) -> tuple[GridPicture, GridPi
     flipped = ", flipped" * (explanation.operation == "convolve")
     kernel = GridPicture("kernel", "kernel", term.part.weights)
     products = GridPicture("products", "products", term.part.products)
-    title = f"{short_name(term.response.kernel)}{flipped}"
+    title = f"{short_kernel(term.response.kernel)}{flipped}"
     return kernel, products, title, f"sum {sum_text(term.part.sum)}"
 
 

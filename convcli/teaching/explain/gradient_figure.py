@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
+from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.axes import MAX_TICKED, NUMBER_LINE, NUMBER_SHARE, widest_text
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import (
@@ -13,7 +13,20 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import cell_texts, format_short, option_facts
-from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, Part, Rows, compose
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, Part, Rows, compose, plot_part
+from convcli.plotting.sample_scale import (
+    SAMPLE_NUMBERS,
+    outer_limits,
+    set_sample_ticks,
+    unit_label,
+)
+from convcli.plotting.signal_plot import (
+    axes_inches,
+    draw_samples,
+    extent_text,
+    signal_axis,
+    signal_samples,
+)
 from convcli.plotting.style import Box, figure_options, fit_box, style_context, theme
 
 # isort: split
@@ -22,6 +35,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
@@ -33,22 +47,30 @@ from convcli.teaching.explain.gradient_text import slope_name
 _MOST_PLANES = 8  # channels of a kernel
 # Inches of a page's width: beside all images, and for the ticks and the bar of each.
 _MARGIN, _BETWEEN = 1.0, 0.9
+_BETWEEN_PLOTS = 0.12  # inches a point of the smallest text, for the y axis of a plot
+_PLOT: Box = (1.0, 1.5)  # least width and usual height of a plot
 _KERNEL = 0.8  # the longer side of a kernel, as a share of that of an image
 _NARROW = 10.0  # width of a page with short captions, and without the error
 
 
 class _Shown(NamedTuple):
-    """Numbers of the forward or of the backward pass, as a title, an image and a caption."""
+    """Numbers of the forward or of the backward pass, as a title, an image and a caption.
+
+    ``unit`` is the label of the y axis of a signal.
+    """
 
     title: str
     panel: ImagePanel
     caption: str
+    unit: str
 
 
 def draw_gradient(
     gradient: GradientComputation, options: FigureOptions | None = None
 ) -> NotebookFigure:
     """Draw input, kernel and feature map, and below each of them the gradient of L by it.
+
+    A signal is drawn as stems or as a line, with its kernel and its map if they run along it.
 
     A target has the error below it. Of several channels, maps or filters the first is drawn, except
     of an input in color; a kernel has at most 8 channels.
@@ -63,18 +85,30 @@ def draw_gradient(
     """
     with style_context(options or FigureOptions()):
         facts = [_loss_text(gradient)]
-        if not _is_small() and theme().signed == "RdBu_r" and figure_options().cmap is None:
+        if (
+            not _is_small()
+            and not _is_signal(gradient)
+            and theme().signed == "RdBu_r"
+            and figure_options().cmap is None
+        ):
             facts.append("gradients: red where L grows with the number, blue where it falls")
         if len(gradient.maps) > 1:
             facts.append(f"drawn: {gradient.maps[0]}, the first of {len(gradient.maps)} maps")
         facts += option_facts(gradient.conv)
-        title = f"gradients of L: {short_name(gradient.kernel)}"
+        title = f"gradients of L: {short_kernel(gradient.kernel)}"
         left_out = ["target and error"] if gradient.target is not None and _is_small() else []
         plans = [
             PagePlan(partial(_rows, gradient, numbers=True), left_out),
             PagePlan(partial(_rows, gradient, numbers=False), [*left_out, NO_ROOM_FOR_NUMBERS]),
         ]
+        plans = plans[: 1 if _is_signal(gradient) else 2]
         return compose(plans, title=title, facts=" · ".join(facts))
+
+
+def _is_signal(gradient: GradientComputation) -> bool:
+    """Whether the input is a signal, and the kernel runs along it."""
+    axis = signal_axis(gradient.input)
+    return axis is not None and gradient.weights.shape[-2:][1 - axis] == 1
 
 
 def _is_small() -> bool:
@@ -116,8 +150,11 @@ def _rows(gradient: GradientComputation, scale: float, *, numbers: bool) -> Rows
     if target is not None and not _is_small():
         error = _map("error y - t", gradient.output - target, gradient)
         columns.append((_map("target t", target, gradient), error))
-    side = (theme().width - _MARGIN - (len(columns) + 1) * _BETWEEN) / (len(columns) + _KERNEL)
-    parts = [_column(both, side, scale, numbers=numbers) for both in columns]
+    is_signal = _is_signal(gradient)
+    between = _BETWEEN_PLOTS * theme().text if is_signal else _BETWEEN
+    side = (theme().width - _MARGIN - (len(columns) + 1) * between) / (len(columns) + _KERNEL)
+    make = _plots if is_signal else partial(_column, numbers=numbers)
+    parts = [make(both, side, scale) for both in columns]
     parts.insert(1, _kernels(gradient, side * _KERNEL, scale, numbers=numbers))
     return list(zip(*parts, strict=True))
 
@@ -138,6 +175,28 @@ def _column(
     return one, two
 
 
+def _plots(both: tuple[_Shown, _Shown], side: float, scale: float) -> tuple[Part, Part]:
+    """Return two signals as plots of the same size; only their height depends on the scale."""
+    size = max(side, _PLOT[0]), max(scale * _PLOT[1], 5 * theme().line)
+    one, two = (_plot(each, size) for each in both)
+    return one, two
+
+
+def _plot(shown: _Shown, size: Box) -> Part:
+    samples = signal_samples(shown.panel.pixels)
+
+    def draw(axes: Axes) -> None:
+        inches = axes_inches(axes)
+        draw_samples(axes, range(len(samples)), samples, inches=inches, exact=shown.panel.pixels)
+        set_sample_ticks(axes, outer_limits([(SAMPLE_NUMBERS, len(samples))]), inches)
+
+    make = plot_part(
+        draw, lambda _: size, title=shown.title, caption=shown.caption,
+        ylabel=shown.unit if figure_options().axes else "",
+    )  # fmt: skip
+    return make(1.0)
+
+
 def _part(shown: _Shown, box: Box, *, numbers: bool) -> Part:
     panel = shown.panel
     ends = common_range([panel])
@@ -153,12 +212,13 @@ def _part(shown: _Shown, box: Box, *, numbers: bool) -> Part:
 def _input(gradient: GradientComputation) -> _Shown:
     """Return the input, in its own gray or colors where it is an image."""
     white, values = gradient.forward.max_value, gradient.input
-    caption = size_text(gradient.forward.input_shape)
+    caption, unit = extent_text(gradient.forward.input_shape), unit_label(white)
     if white is not None and values.ndim == 3 and values.shape[2] == 3:
-        return _Shown("input x", ImagePanel(_pixels(values, white), white), caption)
+        return _Shown("input x", ImagePanel(_pixels(values, white), white), caption, unit)
     first, name = _first(values, gradient.channels)
     pixels = first if white is None else _pixels(first, white)
-    return _Shown("input x", ImagePanel(pixels, white), ", ".join(filter(None, [caption, name])))
+    captions = ", ".join(filter(None, [caption, name]))
+    return _Shown("input x", ImagePanel(pixels, white), captions, unit)
 
 
 def _pixels(values: Floats, white: int) -> NDArray[Any]:
@@ -168,8 +228,8 @@ def _pixels(values: Floats, white: int) -> NDArray[Any]:
 def _map(title: str, values: Floats, gradient: GradientComputation) -> _Shown:
     """Return the first of some maps in the shape of the output."""
     first, name = _first(values, gradient.maps)
-    caption = ", ".join(filter(None, [size_text(gradient.forward.output_shape), name]))
-    return _Shown(title, ImagePanel(first, None), caption)
+    caption = ", ".join(filter(None, [extent_text(gradient.forward.output_shape), name]))
+    return _Shown(title, ImagePanel(first, None), caption, unit_label(None))
 
 
 def _gradient(title: str, values: Floats, caption: str, gradient: GradientComputation) -> _Shown:
@@ -177,7 +237,7 @@ def _gradient(title: str, values: Floats, caption: str, gradient: GradientComput
     names = gradient.channels if title == "dL/dx" else gradient.maps
     first, name = _first(values, names)
     captions = ", ".join(filter(None, [caption, name]))
-    return _Shown(title, ImagePanel(first, None, centered=True), captions)
+    return _Shown(title, ImagePanel(first, None, centered=True), captions, "slope")
 
 
 def _first(values: Floats, names: Sequence[str]) -> tuple[Floats, str]:
@@ -199,18 +259,19 @@ def _kernels(
         caption += f", {_MOST_PLANES} of {planes} channels"
     slope = slope_name(gradient)
     by_weights = f"corr(x, {slope})" if _is_small() else f"x cross-correlated with {slope}"
-    kernels = ("kernel w", weights, caption), ("dL/dw", slopes, by_weights)
+    kernels = ("kernel w", weights, caption, "weight"), ("dL/dw", slopes, by_weights, "slope")
     if planes == 1:
         panels = [
-            _Shown(title, ImagePanel(values.reshape(values.shape[-2:]), None, centered=True), text)
-            for title, values, text in kernels
+            _Shown(title, ImagePanel(plane.reshape(plane.shape[-2:]), None, centered=True), *texts)
+            for title, plane, *texts in kernels
         ]
-        return _column((panels[0], panels[1]), side, scale, numbers=numbers)
+        make = _plots if _is_signal(gradient) else partial(_column, numbers=numbers)
+        return make((panels[0], panels[1]), side, scale)
     one, two = (
         kernel_part(_heatmaps(gradient, values, numbers=numbers), side, title=title, caption=text)(
             scale
         )
-        for title, values, text in kernels
+        for title, values, text, _ in kernels
     )
     return one, two
 

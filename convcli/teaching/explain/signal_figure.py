@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_name
-from convcli.plotting.labels import bar_number, format_short, text_width
+from convcli.kernels.matrix_text import short_kernel
+from convcli.plotting.labels import format_short, text_width
 from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
 from convcli.plotting.sample_scale import (
     SampleScale,
@@ -12,6 +12,8 @@ from convcli.plotting.sample_scale import (
     outer_limits,
     result_scale,
     set_sample_ticks,
+    set_y_ticks,
+    unit_label,
 )
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
@@ -25,7 +27,6 @@ from convcli.plotting.signal_plot import (
     padded_samples,
     padded_text,
     samples_text,
-    set_y_ticks,
     signal_axis,
     signal_box,
     signal_samples,
@@ -106,7 +107,7 @@ def draw_explained_signal(
         rows.input_part(terms),
         [rows.sum_part(term) for term in terms],
         rows.result_part(),
-        title=f"{short_name(explanation.kernel)}: the value at {name} {place}",
+        title=f"{short_kernel(explanation.kernel)}: the value at {name} {place}",
         facts=facts,
         is_short=all(_taps(term.response) <= MAX_STEMS for term in terms),
         footer=footer,
@@ -224,7 +225,7 @@ class _SignalRows:
                     axes.plot(x, heights.ravel(), "o", color=WINDOW_COLOR, markersize=7.5, **style)
 
         caption = padded_text(self._pixels, self._padding)
-        return self._row(draw, "input", caption, self._input)
+        return self._row(draw, "input", caption, self._input, self._explanation.max_value)
 
     def sum_part(self, term: Term) -> Callable[[float], Part]:
         """Return the kernel of a sum over the input, with the products shaded."""
@@ -256,16 +257,15 @@ class _SignalRows:
                 right.vlines(x, 0, weights, color=KERNEL_COLOR, linewidth=1.2)
             align_zeros(axes, right, np.r_[_data(axes), products], weights)
             set_sample_ticks(axes, self._limits, axes_inches(axes), self._input.numbers)
-            right.yaxis.set_major_formatter(bar_number)
             right.set_ylabel("weight")
             set_y_ticks(right)
 
         flipped = ", flipped" * (self._explanation.operation == "convolve")
         channel = f", {term.channel}" * bool(term.channel)
         total = sum_text(term.part.sum)
-        title = f"{short_name(term.response.kernel)}{flipped}{channel}: sum of products {total}"
+        title = f"{short_kernel(term.response.kernel)}{flipped}{channel}: sum of products {total}"
         caption = f"{NAN_COLOR}: missing, as the anchor" if filled.any() else ""
-        make = self._row(draw, title, caption, self._input)
+        make = self._row(draw, title, caption, self._input, self._explanation.max_value)
         look = theme()
         room = text_width("-0.000", look.text) + look.line + 0.12
         return lambda scale: make(scale)._replace(right=room)
@@ -290,16 +290,20 @@ class _SignalRows:
             for output in self._explanation.outputs
         )
         caption = f"{samples_text(samples)}; ringed: the value, {values}"
-        return self._row(draw, "result", caption, self.result)
+        return self._row(draw, "result", caption, self.result, self._map.max_value)
 
     def _row(
-        self, draw: Callable[[Axes], None], title: str, caption: str, scale: SampleScale
+        self,
+        draw: Callable[[Axes], None],
+        title: str,
+        caption: str,
+        scale: SampleScale,
+        white: int | None,
     ) -> Callable[[float], Part]:
-        def draw_row(axes: Axes) -> None:
-            draw(axes)
-            set_y_ticks(axes)
-
-        return plot_part(draw_row, signal_box, title=title, caption=caption, xlabel=scale.label)
+        return plot_part(
+            draw, signal_box, title=title, caption=caption, xlabel=scale.label,
+            ylabel=unit_label(white),
+        )  # fmt: skip
 
     def _x(self, places: Sequence[int]) -> NDArray[np.float64]:
         """Return where samples of the padded input stand."""

@@ -35,13 +35,19 @@ from convcli.plotting.page import (
     in_lines,
     plot_part,
 )
-from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
+from convcli.plotting.sample_scale import (
+    input_scale,
+    outer_limits,
+    set_sample_ticks,
+    unit_label,
+)
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
     SignalPadding,
     are_signals,
     axes_inches,
     draw_padded,
+    limit_heights,
     row_box,
     signal_axis,
 )
@@ -250,7 +256,7 @@ def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel
         inches = axes_inches(axes)
         draw_padded(axes, image.pixels, padding, inches=inches, scale=scale, limits=limits)
         if ends := figure_options().limits:
-            axes.set_ylim(*ends)
+            limit_heights(axes, ends)
 
     def draw_input(axes: Axes) -> None:
         draw(axes, padding._replace(before=0, after=0))
@@ -269,6 +275,7 @@ def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel
             title="input",
             caption=count_text(count, "sample"),
             xlabel=x_label(scale),
+            ylabel=unit_label(image.max_value),
         ),
         "padded": plot_part(
             draw_with_padding,
@@ -277,6 +284,7 @@ def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel
             caption=f"{count_text(padded[1], 'sample')}; "
             f"{hatched_text((padding.before, padding.after), padding.border)}{note}",
             xlabel=x_label(scale),
+            ylabel=unit_label(image.max_value),
         ),
     }
     titles = _titles(len(names))

@@ -334,6 +334,15 @@ def test_the_user_sets_colors_digits_limits_and_the_width():
     assert figure.get_figwidth() == 11
 
 
+def test_limits_are_those_of_the_plots_of_signals(legible):
+    figure = draw(ramp(1, 12) % 9, "conv -k '1 2 1' relu", limits=(0, 3))
+    legible(figure)
+    plots = [axes for axes in figure.axes if axes.get_ylabel() == "value"]
+    assert len(plots) == 3
+    assert {axes.get_ylim() for axes in plots} == {(0, 3)}
+    assert {text.get_text() for axes in plots for text in axes.texts} <= {"0", "1", "2"}
+
+
 @pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     pixels = photo(20, 20, 3)

@@ -156,6 +156,22 @@ def test_small_weights_of_a_kernel_are_not_as_bright_as_its_large_ones():
     assert luminances[2] < luminances[0] < luminances[1]
 
 
+@pytest.mark.parametrize("size", ["1 2 1; 2 4 2; 1 2 1", "gaussian:3"])
+def test_digits_round_the_numbers_and_not_the_colors(size):
+    weights = read_spec(size).kernels[0].weights / 16
+    plain, rounded = (
+        draw_explanation(explain(GRAY / 7, weights, (9, 9)), options=FigureOptions(digits=digits))
+        for digits in (None, 0)
+    )
+    for one, two in zip(plain.axes, rounded.axes, strict=True):
+        np.testing.assert_array_equal(one.images[0].get_array(), two.images[0].get_array())
+        assert one.images[0].get_clim() == two.images[0].get_clim()
+    assert {text.partition("e")[0].lstrip("0.") for text in cells(rounded.axes[1])} <= set(
+        "0123456789"
+    )
+    assert "0.25" not in " ".join(texts_of(rounded))
+
+
 def test_several_kernels_share_one_window(drawn):
     explained, figure = drawn("pair")
     assert len(figure.axes) == 1 + 2 * 2

@@ -323,6 +323,25 @@ def test_the_figure_has_the_gradient_below_what_it_belongs_to():
     assert figure.axes[4].get_window_extent().width == figure.axes[0].get_window_extent().width
 
 
+@pytest.mark.parametrize("theme", ["screen", "slide"])
+def test_gradients_of_a_signal_are_stems(theme, legible, fits_page):
+    figure = explain_gradient([[3, 1, 4, 1, 5]], [[1, 2, 1]], border="zero").plot(theme=theme)
+    legible(figure)
+    fits_page(figure, theme)
+    assert not any(axes.images for axes in figure.axes)
+    units = [axes.get_ylabel() for axes in figure.axes]
+    assert units == ["value", "weight", "value", "slope", "slope", "slope"]
+    heights = [axes.lines[-1].get_ydata().tolist() for axes in figure.axes]
+    assert heights[0] == [3, 1, 4, 1, 5]
+    assert heights[2] == [7, 9, 10, 11, 11]
+    assert heights[3] == [3, 4, 4, 4, 3]
+
+
+def test_a_constant_line_has_its_zero():
+    figure = explain_gradient(np.ones((1, 80)), [[1, 2, 1]]).plot()
+    assert [axes.get_ylim()[0] <= 0 for axes in figure.axes] == [True] * 6
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["slide", "paper"])
 def test_every_theme_has_both_passes(theme, legible, fits_page):

@@ -54,6 +54,13 @@ def rows(figure):
     return [axes for axes in figure.axes if axes not in right], right
 
 
+def test_the_axes_have_units():
+    figure = draw(COLORS, "1 0 -1", 3, theme="slide")
+    left, right = rows(figure)
+    assert {axes.get_ylabel() for axes in left} == {"pixel"}
+    assert {axes.get_ylabel() for axes in right} == {"weight"}
+
+
 def points(axes, marker):
     [line] = [line for line in axes.lines if line.get_marker() == marker]
     return [np.asarray(values, float).tolist() for values in line.get_data()]
