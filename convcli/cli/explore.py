@@ -194,7 +194,7 @@ def _first_layer(kernel_args: KernelArgs, layers: Sequence[str]) -> tuple[Kernel
     """Return the options of the convolution that the first layer is.
 
     Raises:
-        UsageError: there is no layer, it is another one, or it is one that no page begins with.
+        UsageError: there is no first layer, or it is no convolution that a page can begin with.
     """
     from convcli.teaching.explore.layers import parse_page_layers
 

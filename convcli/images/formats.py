@@ -93,7 +93,7 @@ class Format(NamedTuple):
             raise UsageError(f"{self.suffix} holds a single frame{content}; {advice}")
 
     def _options_for(self, channels: int, depth: int | None) -> list[str]:
-        """Return the options that make the image one that it holds."""
+        """Return the options with which this format can hold the image."""
         if channels == 3 and self.holds(1, depth):
             return ["--channels gray"]
         if depth is not None and self.holds(channels, None):

@@ -36,7 +36,7 @@ class ValueRange:
         low: the value that becomes black, the map's least finite value for ``rescale``; for
             ``rescale`` and ``percentile`` only.
         high: the value that becomes white, likewise.
-        nodata: the pixel that NaN becomes; None, or one that a pixel cannot be, for black.
+        nodata: the pixel that NaN becomes; black if it is None, or no pixel can have this value.
 
     Raises:
         UsageError: the range is unknown, or is ``offset`` with plain numbers.

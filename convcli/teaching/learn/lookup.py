@@ -49,7 +49,7 @@ class _Candidate(NamedTuple):
 def recognize(weights: Floats, bias: float, error: float) -> Match | None:
     """Return the known kernel nearest to some weights; None if none is near.
 
-    A kernel that fits unchanged is preferred to one that fits flipped, rotated or scaled.
+    A kernel that fits unchanged comes before those that fit flipped, rotated or scaled.
 
     Args:
         weights: (kh, kw), the learned weights.
