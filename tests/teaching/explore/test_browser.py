@@ -286,6 +286,41 @@ def test_a_person_runs_through_the_map(browser, write):
     browser.element("canvas.grid", "each.focus()")
     browser.press("Escape")
     assert browser.run(corner) != cover
+    still = {"name": "prefers-reduced-motion", "value": "reduce"}
+    browser.call("Emulation.setEmulatedMedia", features=[still])
+    browser.open(Path("page.html"))
+    assert browser.run(f"{button_of('Play')}.hidden"), "who asks for less motion steps"
+
+
+def test_a_finger_pins_and_paints(browser, write):
+    browser.resize(390, 844)
+    browser.open(write(np.arange(48.0).reshape(6, 8), "-k", "1", "--padding", "0", name="a.npy"))
+
+    def touch(*points):
+        """Put a finger down, move it over points, and lift it."""
+        for number, (x, y) in enumerate(points):
+            kind = "touchMove" if number else "touchStart"
+            browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
+        browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        browser.settle()
+
+    browser.element(".maps .panel:nth-child(2)", "each.scrollIntoView()")
+    touch(point(browser, 1, (6, 8), (4, 5)))
+    assert json.loads(browser.run("convcli.state()"))["at"] == [4, 5]
+    assert "(pinned)" in browser.element(".pinned .panel:nth-child(2) .place", "each.textContent")
+    browser.element("input[type=checkbox]", "each.click()")
+    browser.element(".maps", "each.scrollIntoView()")
+    touch(*(point(browser, 0, (6, 8), (row, 2)) for row in range(1, 5)))
+    want = np.arange(48.0).reshape(6, 8)
+    want[1:5, 2] = 0
+    assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+
+
+UNNAMED = """Array.from(document.querySelector('[data-convcli-page]').shadowRoot
+  .querySelectorAll('input, select, textarea, button, summary, [tabindex]'))
+  .filter((each) => each.tabIndex < 0 ||
+    !(each.ariaLabel || each.labels?.length || each.textContent))
+  .map((each) => each.outerHTML)"""
 
 
 def test_a_quiz_names_the_slip(browser, write):
@@ -411,8 +446,8 @@ def test_a_person_pastes_types_and_paints(browser, write):
 
 def test_a_person_points_and_paints_by_keyboard(browser, write):
     browser.open(write(np.arange(48.0).reshape(6, 8), "-k", "blur", "--at", "2,3", name="a.npy"))
+    assert browser.run(UNNAMED) == [], "each control has a name, and is reached by Tab"
     browser.element("input[type=checkbox]", "each.click()")
-    assert browser.element(".grid", "getComputedStyle(each).touchAction") == "none"
     browser.element("canvas.grid", "each.focus()")
     for key in ("ArrowUp", "ArrowRight"):
         browser.press(key, modifiers=8)

@@ -19,6 +19,12 @@ from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 from convcli.teaching.explore import modules
 from convcli.teaching.explore.page import PageInput, PageKernel, PageSetup, explore_page
 
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; "
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src blob:; base-uri 'none'; "
+    "form-action 'none'"
+)
+
 
 def page_of(pixels, *specs, conv=ConvOptions(), name="image.png", **options):  # noqa: B008
     kernels = [PageKernel(read_spec(spec), ("-k", spec)) for spec in specs or ["outline"]]
@@ -39,7 +45,7 @@ def test_a_page_loads_nothing():
     page = page_of(np.zeros((3, 4), np.uint8))
     page += unpacked_script(page)
     page = re.sub("(?<=data-convcli-state>).*(?=</script>)", "", page)  # it has programs in Python
-    assert "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:;" in page
+    assert f'http-equiv="Content-Security-Policy" content="{POLICY}"' in page
     assert re.findall(r"""(?:src|href)=["']|https?://|\bimport\b[ (]|\bid=""", page) == []
 
 

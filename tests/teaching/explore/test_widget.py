@@ -262,6 +262,7 @@ window.listening = () => Object.values(listeners).flat().length;
 const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
 const { default: { render } } = await import(url);
 window.end = render({ model, el: document.querySelector("#cell") });
+window.again = (el) => render({ model, el });
 document.querySelector("#cell > div").dataset.convcliPage = "";
 window.convcli = {};
 </script>"""
@@ -383,3 +384,10 @@ def test_a_widget_begins_with_what_the_model_has(notebook, browser):
     browser.settle()
     assert "no kernel is named" in browser.element(".problem", "each.textContent")
     assert [each["kernel"] for each in cell.to_python()] == ["sobel-x"]
+    # A second view in the same document shows the same, and follows.
+    browser.run("again(document.body.appendChild(document.createElement('div')))")
+    cell.enter("SPEC", "1 2")
+    browser.settle()
+    second = "document.querySelector('body > div:last-of-type > div').shadowRoot"
+    assert browser.run(f"{second}.querySelector('pre').textContent") == cell.text
+    assert cell.text.startswith("1 2 at row 1, column 2 ")
