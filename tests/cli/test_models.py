@@ -237,6 +237,11 @@ def onnx_net(here, rng):
     return "net.onnx"
 
 
+def test_verbose_names_what_the_network_adds_and_how_it_slides(onnx_net, apply, photo):
+    ran = apply("-k", onnx_net, "photo.png", "--stack", "maps.npy", "-v")
+    assert "in the network stride 2, padding 1, dilation 1, groups 1, bias b\n" in ran.err
+
+
 def test_size_takes_the_layers_of_a_network(onnx_net, convcli):
     summary = Chain(onnx_net).summary((16, 16, 3)).as_record()["layers"]
     ran = convcli("size", "--n", "16", "--layer", onnx_net, "--json")

@@ -70,6 +70,8 @@ class Convolution(NamedTuple):
         is_transposed: whether it is a transposed convolution, whose weights are (C, N/groups, kh,
             kw).
         output_padding: of a transposed convolution: rows and columns that are added.
+        bias: the name of the tensor of its biases; empty where it has none, or the file says
+            nothing.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Convolution(NamedTuple):
     groups: int | None = None
     is_transposed: bool = False
     output_padding: Pair | None = None
+    bias: str = ""
 
 
 class Model(NamedTuple):

@@ -10,6 +10,7 @@ from convcli.kernels.models.onnx_graph import Node, read_graph
 
 # Which input of a node is its weights.
 _WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
+_WITH_BIAS = ("Conv", "ConvTranspose")  # as their third input
 _MOST_COPIES = 16
 
 
@@ -68,6 +69,7 @@ def _convolution(node: Node, named: dict[str, Tensor], makers: dict[str, Node]) 
         groups=(attributes.get("group") or [1])[0],
         is_transposed=node.operator == "ConvTranspose",
         output_padding=pair_of_steps(attributes.get("output_padding", [])),
+        bias=node.inputs[2] if node.operator in _WITH_BIAS and len(node.inputs) > 2 else "",
     )
 
 

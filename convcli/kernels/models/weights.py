@@ -93,6 +93,7 @@ def _note(convolution: Convolution) -> str:
         "padding": convolution.padding,
         "dilation": convolution.dilation and pair_text(convolution.dilation),
         "groups": convolution.groups,
+        "bias": convolution.bias and short_name(convolution.bias),
     }
     known = ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact)
     kind = "transposed, " if known and convolution.is_transposed else ""
