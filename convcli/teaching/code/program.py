@@ -9,7 +9,7 @@ where sums of integer weights are exact, and round once, half to even.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,14 +67,15 @@ def write_program(
     facts |= _window_facts(image_filter, windows)
     facts |= _border_facts(image_filter)
     facts |= _value_facts(image_filter)
-    # apply divides in float32 where it does not round at once.
+    # apply divides in float32 where it does not round at once, and sums a fraction of --fill in it.
     rounds = image_filter.range in ("clip", "abs", "offset") and not facts["several"]
-    facts["is_exact"] = facts["is_integer"] and (rounds or not facts["is_divided"])
+    is_whole = facts["is_integer"] and facts["is_whole_fill"]
+    facts["is_exact"] = is_whole and (rounds or not facts["is_divided"])
     facts["uses_white"] = library != "pillow" and (
         not facts["range_raw"] or facts["is_bias_in_levels"]
     )
     facts["writes_colors"] = not facts["range_raw"] and (groups > 1 or not facts["sums_channels"])
-    facts["checks_size"] = not snippet and not facts["is_fitted"]
+    facts |= _size_facts(facts)
     facts |= library_facts(library, image_filter, windows, facts)
     return render(library, facts)
 
@@ -92,7 +93,10 @@ def _check(image_filter: Filter) -> None:
         raise UsageError(f"code writes no border of {conv.fill:g}; give --fill a finite number")
     if len({kernel.shape for kernel in kernels}) > 1:
         if conv.padding not in ALIGNED:
-            raise UsageError("code combines kernels of different sizes with --padding same alone")
+            raise UsageError(
+                "code combines kernels of different sizes with --padding same, same-upper, "
+                "same-lower or causal"
+            )
         if _depends_on_size(conv):
             raise UsageError(
                 f"padding {conv.padding} with a stride sets kernels of different sizes apart "
@@ -218,6 +222,16 @@ def _window_facts(image_filter: Filter, windows: Windows) -> dict[str, Any]:
     }
 
 
+def _size_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the size of the smallest image that has a window; fitted pads make one for all."""
+    if facts["is_fitted"]:
+        return {"checks_size": False}
+    rows = facts["rows"] - facts["top"] - facts["bottom"]
+    columns = facts["columns"] - facts["left"] - facts["right"]
+    checks = facts["program"] and max(rows, columns) > 1
+    return {"checks_size": checks, "least_rows": rows, "least_columns": columns}
+
+
 def _border_facts(image_filter: Filter) -> dict[str, Any]:
     conv = image_filter.conv
     border = border_name(conv.border)
@@ -226,6 +240,7 @@ def _border_facts(image_filter: Filter) -> dict[str, Any]:
     return {f"border_{name}": name == border for name in BORDERS} | {
         "border": border,
         "fill": number_text(fill),
+        "is_whole_fill": fill == int(fill),
         "is_pixel": 0 <= fill <= WHITE and fill == int(fill),
     }
 

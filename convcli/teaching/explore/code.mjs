@@ -58,11 +58,15 @@ export function programText(code, library, filter, command, isSnippet = false) {
     ...borderFacts(filter),
     ...valueFacts(filter),
   };
-  // apply divides in float32 where it does not round at once.
+  // apply divides in float32 where it does not round at once, and sums a fraction of --fill in it.
   const isRounded = ROUNDED_ONCE.includes(filter.range) && !facts.several;
-  facts.is_exact = facts.is_integer && (isRounded || !facts.is_divided);
+  const isWhole = facts.is_integer && Number.isInteger(Number(facts.fill));
+  facts.is_exact = isWhole && (isRounded || !facts.is_divided);
   facts.writes_colors = !facts.range_raw && !facts.sums_channels;
-  facts.checks_size = !isSnippet && !facts.is_fitted;
+  // The smallest image that has a window; fitted pads make one for all.
+  facts.least_rows = facts.rows - facts.top - facts.bottom;
+  facts.least_columns = facts.columns - facts.left - facts.right;
+  facts.checks_size = !isSnippet && Math.max(facts.least_rows, facts.least_columns) > 1;
   facts.uses_white = !facts.range_raw || facts.is_bias_in_levels;
   const border = code.borders[library][facts.border] ?? facts.border;
   const own = { scipy: scipyFacts, opencv: opencvFacts, torch: torchFacts }[library];
@@ -81,7 +85,10 @@ function checkCode({ kernels, conv }) {
   }
   if (!haveOneShape(kernels)) {
     if (!ALIGNED.includes(conv.padding)) {
-      throw new UsageError("code combines kernels of different sizes with --padding same alone");
+      throw new UsageError(
+        "code combines kernels of different sizes with --padding same, same-upper, " +
+          "same-lower or causal",
+      );
     }
     if (dependsOnSize(conv)) {
       throw new UsageError(
