@@ -155,6 +155,8 @@ def set_padded_ticks(axis: Axis, size: int, before: int, after: int, inches: flo
         locator = MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10])
         ticks = dict.fromkeys(round(tick) for tick in locator.tick_values(0, size - 1))
         places = [tick for tick in ticks if 0 <= tick < size]
+        while len(places) > 1 and (places[1] - places[0]) / cells * inches < widest:
+            places = places[::2]
     axis.set_ticks([place + before for place in places], labels=[str(place) for place in places])
 
 

@@ -134,14 +134,13 @@ class WindowWork:
         widest = max(widest_text(cell_texts(each, digits)) for each in (sample, extremes))
         scales = Scales(self._ends, self._max_value, none, none, widest, has_bars=False)
         grid = tuple(map(tuple, values.tolist()))
-        caption = ""
+        caption, number = "", self._window.stage.number
+        names = [self._window.tracer.name_of(number, each) for each in self._window.channels]
         if self._is_over_channels:
-            number = self._window.stage.number
             is_first = number == 1
-            names = [self._window.tracer.name_of(number, each) for each in self._window.channels]
             caption = ", ".join(names) if is_first else f"maps 1 to {len(self._channels)}"
         make = grids_part(
-            [GridPicture("window", "window", grid)],
+            [GridPicture("window", "window", grid, names[0] if self._shows_color else "")],
             scales,
             places,
             title=self._title,
@@ -151,6 +150,11 @@ class WindowWork:
         )
         part = self._parts.keep("window", make)
         return [self._parts.text_below("result", part, self.texts["result"])]
+
+    @property
+    def _shows_color(self) -> bool:
+        """Whether the window holds one channel of a photo."""
+        return self._window.shows_colors and not self._is_over_channels
 
     def moving(self, name: str, drawn: Any) -> list[Mover]:
         """Return the window, and the outline of the largest number in it."""

@@ -181,7 +181,8 @@ class SlidingGrids:
             "products": products_in(seen, part.weights),
         }
         places = self._places(part)
-        shown = [GridPicture(kind, kind, _as_grid(arrays[kind])) for kind in kinds]
+        hue = part.name if self._of.max_value is not None else ""
+        shown = [GridPicture(kind, kind, _as_grid(arrays[kind]), hue) for kind in kinds]
         notes = [caption, places.caption * ("kernel" in kinds), *self._notes(part, kinds)]
         caption = "\n".join(filter(None, notes))
         make = grids_part(

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 
 from convcli.core.padding import OUTSIDE, border_at, promoted
@@ -97,7 +98,6 @@ def marked(
 
     edges, dashed = edges_of(corners), field and edges_of(field)
     cells = [(row - y, column - x) for row, column in taps]
-    numbers = [_near_ends(first, last) for first, last in ((x, region[2]), (y, region[3]))]
 
     def part(scale: float) -> Part:
         plain = make(scale)
@@ -108,16 +108,26 @@ def marked(
             least = _MARK * figure_options().dpi
             outline_window(axes, edges, cells, pixels=least, field=dashed)
             if renumbered and figure_options().axes:
-                for axis, places, start in zip((axes.xaxis, axes.yaxis), numbers, (x, y),
-                                               strict=True):  # fmt: skip
-                    ticks = [place - start for place in places]
-                    axis.set_ticks(ticks, labels=list(map(str, places)))
+                _number(axes.xaxis, x, region[2], plain.box[0])
+                _number(axes.yaxis, y, region[3], plain.box[1])
             return drawn
 
-        room = max(text_width(str(place), theme().text) for place in numbers[1]) + 0.08
+        room = (
+            max(text_width(str(place), theme().text) for place in _near_ends(y, region[3])) + 0.08
+        )
         return plain._replace(draw=draw, left=max(plain.left, room) if renumbered else plain.left)
 
     return part
+
+
+def _number(axis: Axis, first: int, end: int, inches: float) -> None:
+    """Number cells near both ends of an axis, or near its start where two labels would touch."""
+    start, last = _near_ends(first, end)
+    is_across = isinstance(axis, XAxis)
+    room = text_width(f"{last} ", theme().text) if is_across else theme().line
+    are_apart = (last - start) / (end - first) * inches >= room
+    places = [start, last] if are_apart else [start]
+    axis.set_ticks([place - first for place in places], labels=list(map(str, places)))
 
 
 def _near_ends(first: int, end: int) -> list[int]:

@@ -239,6 +239,15 @@ def test_a_large_kernel_has_no_numbers_and_says_so(scene):
     assert "left out: numbers that do not fit" in words(figure)
 
 
+def test_windows_of_a_color_image_have_the_colors_of_their_channels():
+    pages = [axes for axes in scene_of("rgb", (1, 2)).figure.axes if axes.images]
+    windows = [axes.images[0] for axes in pages if axes.images[0].get_array().shape == (3, 3)]
+    for channel, image in enumerate(windows[::3]):
+        black, bright = image.to_rgba(np.array([[0.0, 255.0]]), bytes=True)[0, :, :3].tolist()
+        assert black == [0, 0, 0]
+        assert bright == [255 * (place == channel) for place in range(3)]
+
+
 def test_the_three_maps_of_a_color_image_stand_side_by_side():
     photo = RNG.integers(0, 256, (90, 100, 3), np.uint8)
     figure = animate_window(slide_over_image(photo), [(5, 5)]).figure

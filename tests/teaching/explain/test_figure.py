@@ -156,6 +156,12 @@ def test_small_weights_of_a_kernel_are_not_as_bright_as_its_large_ones():
     assert luminances[2] < luminances[0] < luminances[1]
 
 
+def test_labels_of_a_small_magnifier_do_not_touch(legible):
+    figure, _ = whole(PHOTO, "outline", (100, 120), FigureOptions(width=2.2))
+    legible(figure)
+    assert "magnified" in texts_of(figure)
+
+
 @pytest.mark.parametrize("size", ["1 2 1; 2 4 2; 1 2 1", "gaussian:3"])
 def test_digits_round_the_numbers_and_not_the_colors(size):
     weights = read_spec(size).kernels[0].weights / 16
