@@ -193,6 +193,11 @@ def conv_geometry(
         larger = extent[0] >= padded[0] and extent[1] >= padded[1]
         commutes = operation == "convolve" and dilation == (1, 1) and larger
         advice = "; convolution commutes: take the larger one as the input" if commutes else ""
+        if name == "kernel" and _are_across(shape, kernel):
+            line, mark = ("column", ";") if shape[1] == 1 else ("row", "spaces")
+            advice = (
+                f"; the input is a {line}: make the kernel one, with {mark} between its weights"
+            )
         text = f"{name} {size_text(kernel)}"
         if dilation != (1, 1):
             text += f" (dilation {pair_text(dilation)}, extent {size_text(extent)})"
@@ -460,6 +465,14 @@ def pads_text(pads: Sequence[int]) -> str:
     elif len(pads) == len(Pads._fields) and pads[0] == pads[1] and pads[2] == pads[3]:
         pads = pads[::2]
     return ",".join(map(str, pads))
+
+
+def _are_across(signal: Pair, kernel: Pair) -> bool:
+    """Return whether one is a row, the other a column."""
+    return any(
+        signal[along] > 1 == signal[1 - along] and kernel[1 - along] > 1 == kernel[along]
+        for along in (0, 1)
+    )
 
 
 def _extent(kernel: Pair, dilation: Pair) -> Pair:

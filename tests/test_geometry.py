@@ -269,3 +269,26 @@ def test_too_few_and_too_many_numbers_are_refused(bad):
     if len(bad) in (0, 3, 5):
         with pytest.raises(GeometryError, match="padding takes 1, 2 or 4 numbers"):
             conv_geometry((9, 9), (2, 2), padding=bad)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "advice"),
+    [
+        (
+            (12, 1),
+            (1, 3),
+            "; the input is a column: make the kernel one, with ; between its weights",
+        ),
+        (
+            (1, 12),
+            (3, 1),
+            "; the input is a row: make the kernel one, with spaces between its weights",
+        ),
+        ((2, 1), (3, 1), ""),
+        ((12, 2), (1, 3), ""),
+    ],
+)
+def test_a_kernel_across_a_signal_is_told_how_to_lie_along_it(shape, kernel, advice):
+    with pytest.raises(GeometryError) as raised:
+        conv_geometry(shape, kernel, "valid")
+    assert str(raised.value).partition(" input")[2] == advice

@@ -51,7 +51,7 @@ from convcli.plotting.page import (
 )
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
 from convcli.plotting.sheet_tile import SheetTile
-from convcli.plotting.signal_plot import are_signals, extent_text, signal_axis
+from convcli.plotting.signal_plot import across_note, are_signals, extent_text, signal_axis
 from convcli.plotting.signal_sheet import signal_rows
 from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, style_context, theme
 from convcli.signals import SampleAxis
@@ -207,13 +207,14 @@ def result_tile(
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
     colors = (DIRECTION_NOTE,) * (image_filter.combine == "direction")
     kernels, operation = image_filter.kernels, image_filter.conv.operation
-    is_signal = signal_axis(image.pixels) is not None
-    size = extent_text(result.shape) if is_signal else size_text(result.shape)
+    axis = signal_axis(image.pixels)
+    size = size_text(result.shape) if axis is None else extent_text(result.shape)
+    note = across_note(kernels, axis)
     return SheetTile(
         short_name(title),
         result.reliable_pixels,
         None if is_own else result.max_value,
-        "\n".join([result_title(image_filter, filtered, [size]), *colors]),
+        "\n".join(filter(None, [result_title(image_filter, filtered, [size]), note, *colors])),
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
         kernels=kernel_heatmaps(kernels, most=9, operation=operation) if with_kernel else None,
@@ -326,7 +327,8 @@ def _image_plans(
         for tile, panel, scheme, key, meaning, note, box in zip(
             tiles, panels, colors, shared, meanings, notes, sides, strict=True
         ):
-            words = [tile.caption * captions, *(meaning if captions or not is_small else ())]
+            words = [tile.caption if captions else tile.short]
+            words += meaning if captions or not is_small else ()
             caption = "\n".join(filter(None, [*words, note]))
             if tile.pixels is None:
                 parts.append(blank(box, tile.title, caption))

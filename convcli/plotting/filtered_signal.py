@@ -27,6 +27,7 @@ from convcli.plotting.signal_plot import (
     MAX_HEATMAPS,
     Samples,
     SignalPadding,
+    across_note,
     axes_inches,
     draw_padded,
     draw_samples,
@@ -169,7 +170,8 @@ def x_label(scale: SampleScale) -> str:
 def _result_caption(result: SignalResult) -> str:
     facts = [samples_text(result.samples)]
     text = result_title(result.filter, result.filtered, facts)
-    return ", ".join(filter(None, [text, result.peak_text]))
+    note = across_note(result.filter.kernels, signal_axis(result.filtered.image.pixels))
+    return ", ".join(filter(None, [text, note, result.peak_text]))
 
 
 def _signal_box(scale: float) -> Box:

@@ -38,6 +38,7 @@ class SheetTile(NamedTuple):
         places: where the samples of a signal stand on the x axis of the sheet.
         axis: where the samples of the input lie, if it is a signal with positions.
         legend: what its look means, which the sheet says once where it leaves out the captions.
+        short: what stands in place of the caption where the sheet leaves out the captions.
     """
 
     title: str
@@ -54,3 +55,4 @@ class SheetTile(NamedTuple):
     places: SampleAxis = SAMPLE_NUMBERS
     axis: SampleAxis | None = None
     legend: tuple[str, ...] = ()
+    short: str = ""

@@ -26,6 +26,7 @@ from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, ha
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter
+    from convcli.kernels.kernel import Kernel
 
 Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
@@ -87,6 +88,19 @@ def signal_taps(matrix: NDArray[np.generic], axis: int, operation: str) -> Sampl
     if planes.ndim > 3 or planes.shape[2 - axis] != 1 or len(planes) not in (1, 3):
         return None
     return planes.reshape(len(planes), -1).T.astype(np.float64)
+
+
+def across_note(kernels: Sequence[Kernel], axis: int | None) -> str:
+    """Return a note on kernels that lie across a signal along ``axis``; empty if none does.
+
+    >>> from convcli.kernels.kernel import Kernel
+    >>> across_note([Kernel([[1, 2, 1]])], axis=0), across_note([Kernel([[1, 2, 1]])], axis=1)
+    ('the kernel is a row, the signal a column', '')
+    """
+    if axis is None or not any(each.shape[axis] == 1 < each.shape[1 - axis] for each in kernels):
+        return ""
+    kernel, signal = ("row", "column") if axis == 0 else ("column", "row")
+    return f"the kernel is a {kernel}, the signal a {signal}"
 
 
 def padded_samples(samples: NDArray[Any], padding: SignalPadding) -> NDArray[Any]:

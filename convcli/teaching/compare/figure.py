@@ -216,14 +216,13 @@ def _difference(
     fine = _greatest(difference)
     pixels = _block_greatest(fine, block)
     outside = compared.outside
-    legend = ("one color: no difference",) * (mean == 0)
     if any(outside):
         pixels = np.pad(pixels, (outside[:2], outside[2:]))
         facts.append(_HATCHED)
-        legend += (_HATCHED,)
     return SheetTile(
         title, pixels, None, "; ".join(facts), "difference", centered=True,
-        fine=fine, pads=outside if any(outside) else None, legend=legend,
+        fine=fine, pads=outside if any(outside) else None,
+        legend=(_HATCHED,) * any(outside), short=_mean_text(mean) * (mean == 0),
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ export function convGeometry(shape, kernel, conv, name = "kernel") {
   const pads = resolvedPads(padding, extent, anchor, shape, strides);
   const padded = [shape[0] + pads.top + pads.bottom, shape[1] + pads.left + pads.right];
   if (extent[0] > padded[0] || extent[1] > padded[1]) {
-    throw new UsageError(tooLarge(name, kernel, extent, padded, { pads, dilations, operation }));
+    throw new UsageError(tooLarge(name, kernel, extent, padded, { shape, pads, dilations, operation }));
   }
   return {
     inputShape: shape,
@@ -102,13 +102,28 @@ export function convGeometry(shape, kernel, conv, name = "kernel") {
   };
 }
 
-function tooLarge(name, kernel, extent, padded, { pads, dilations, operation }) {
+/** Return whether a signal and a kernel are a row and a column. */
+function areAcross(signal, kernel) {
+  return [0, 1].some(
+    (along) =>
+      signal[along] > 1 &&
+      signal[1 - along] === 1 &&
+      kernel[1 - along] > 1 &&
+      kernel[along] === 1,
+  );
+}
+
+function tooLarge(name, kernel, extent, padded, { shape, pads, dilations, operation }) {
   const isUndilated = dilations.every((step) => step === 1);
   const isLarger = extent[0] >= padded[0] && extent[1] >= padded[1];
-  const advice =
+  let advice =
     operation === "convolve" && isUndilated && isLarger
       ? "; convolution commutes: take the larger one as the input"
       : "";
+  if (name === "kernel" && areAcross(shape, kernel)) {
+    const [line, mark] = shape[1] === 1 ? ["column", ";"] : ["row", "spaces"];
+    advice = `; the input is a ${line}: make the kernel one, with ${mark} between its weights`;
+  }
   const dilated = isUndilated
     ? ""
     : ` (dilation ${pairText(dilations)}, extent ${sizeText(extent)})`;
