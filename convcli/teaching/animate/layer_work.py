@@ -32,7 +32,7 @@ from convcli.teaching.explain.chain_computation import (
     PoolStep,
     SoftmaxStep,
 )
-from convcli.teaching.explain.chain_figure import CurvePoint, curve_box, draw_curve
+from convcli.teaching.explain.curve_figure import CurvePoint, curve_box, draw_curve
 from convcli.teaching.explain.grid_figure import GridPicture, Places, Scales, grids_part
 
 _SAMPLES = 500  # numbers by which the widest is guessed

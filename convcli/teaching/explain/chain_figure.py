@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.kernels.matrix_text import short_kernel, short_layer
+from convcli.kernels.matrix_text import short_layer
 from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
@@ -12,7 +12,6 @@ from convcli.plotting.page import (
     Part,
     PartOf,
     Rows,
-    blank,
     compose,
     plot_part,
 )
@@ -21,16 +20,13 @@ from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain, product
+from itertools import product
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import with_channels
@@ -38,9 +34,9 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
-from convcli.layers.base import Layer, Maps
+from convcli.layers.base import Maps
 from convcli.layers.network import Stage
-from convcli.plotting.axes import MAX_TICKED, number_points, widest_text
+from convcli.plotting.axes import number_points, widest_text
 from convcli.plotting.sample_scale import input_scale
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
@@ -64,7 +60,6 @@ from convcli.teaching.chain.maps import chain_axis
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
-    BatchNormStep,
     ChainComputation,
     ConvStep,
     FlattenStep,
@@ -74,17 +69,8 @@ from convcli.teaching.explain.chain_computation import (
     SpreadStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
-from convcli.teaching.explain.chain_text import combined_lines, layer_lines, pool_lines
-from convcli.teaching.explain.computation import Grid, Sum
-from convcli.teaching.explain.grid_figure import (
-    GridPicture,
-    Places,
-    Scales,
-    Term,
-    grids_part,
-    sum_text,
-    terms_of,
-)
+from convcli.teaching.explain.chain_text import layer_lines
+from convcli.teaching.explain.grid_figure import terms_of
 from convcli.teaching.explain.place_figure import (
     SMALL,
     Corners,
@@ -92,23 +78,26 @@ from convcli.teaching.explain.place_figure import (
     marked,
     surroundings,
 )
-from convcli.teaching.explain.steps import LABEL, step_lines, value_lines
+from convcli.teaching.explain.step_figure import (
+    MAX_SUMS,
+    conv_parts,
+    curve_part,
+    joined_lines,
+    pool_grid,
+    pool_part,
+    short_pool_lines,
+    with_letters,
+    words_part,
+)
 from convcli.teaching.explain.text import places_text
 
 # Lengths in inches.
 _IMAGE, _MAGNIFIED = 2.6, 2.0  # longer sides of maps, and of the magnifier
 _SIGNAL: Box = (3.4, 1.0)
-_CURVE: Box = (1.5, 1.1)
 _LEAST_SCALE = 0.4  # before anything is left out
 _MARGIN, _NUMBER_MARGIN = 0.1, 0.45  # beyond a signal, as shares of its range
-_CELL = 3.6  # sides of cells with numbers, in sizes of the smallest text
-_UNNUMBERED = 0.6  # the scale of grids without numbers
 _FEW_DIGITS, _FEW_IN_TEXT = 2, 4  # significant, where there is no room for more
 _MOST_DECIMALS = 9
-
-_MOST_SUMS = 3  # of a convolution
-_MOST_WRITTEN = 9  # numbers of a maximum or a sum
-_LETTERS, _SLIDE_LETTERS = 21, 18  # that a line of a title has room for, at least
 _LONGEST_TEXT = 80  # letters of a layer
 
 
@@ -290,7 +279,7 @@ class _ExplanationPage:
         options = figure_options()
         is_magnified = self._is_magnified() and not theme().is_fixed  # a slide has few parts
         detail = _LevelOfDetail(
-            True, is_magnified, options.bars, True, True, options.axes, _MOST_SUMS, self._first,
+            True, is_magnified, options.bars, True, True, options.axes, MAX_SUMS, self._first,
             self._first, self._first,
         )  # fmt: skip
         yield detail
@@ -348,7 +337,7 @@ class _ExplanationPage:
             for number, step in self._steps.items()
             if isinstance(step, ConvStep)
         }
-        return {number: count for number, count in counts.items() if 1 < count <= _MOST_SUMS}
+        return {number: count for number, count in counts.items() if 1 < count <= MAX_SUMS}
 
     def _rows(self, detail: _LevelOfDetail, scale: float) -> Rows:
         """Return the parts, with arrows from each to the next, in lines that fit the page."""
@@ -526,23 +515,23 @@ class _ExplanationPage:
         match step:
             case ConvStep():
                 assert isinstance(exact, ConvStep)  # noqa: S101 - the same step
-                return _conv_parts(
+                return conv_parts(
                     step, exact, ends, title, is_worked=is_worked, numbers=numbers,
                     before=before, most=detail.sums,
                     digits=None if detail.digits else _FEW_DIGITS,
                 )  # fmt: skip
             case PoolStep():
-                caption = _joined(_short_pool_lines(step))
+                caption = joined_lines(short_pool_lines(step))
                 assert isinstance(exact, PoolStep)  # noqa: S101 - the same step
-                if is_worked and (grid := _pool_grid(exact)) is not None:
+                if is_worked and (grid := pool_grid(exact)) is not None:
                     is_color = before.has_colors and before.white is not None
                     hue = before.map_name(step.map) if is_color else ""
-                    return [_pool_part(step, grid, ends, title, caption, numbers=numbers, hue=hue)]
+                    return [pool_part(step, grid, ends, title, caption, numbers=numbers, hue=hue)]
             case _:
-                caption = _joined(layer_lines(step, with_terms=False))
+                caption = joined_lines(layer_lines(step, with_terms=False))
         if is_worked and detail.curves and _has_curve(step):
-            return [_curve_part(step, self._stages[number - 1].layer, title, caption)]
-        return [_words(title, caption)]
+            return [curve_part(step, self._stages[number - 1].layer, title, caption)]
+        return [words_part(title, caption)]
 
 
 def _few_decimals(explanation: ChainComputation) -> int:
@@ -565,7 +554,7 @@ def _has_numbers(block: Block) -> bool:
 
 def _map_at(make: PartOf, *, numbers: bool) -> PartOf:
     """Return a map that is large enough for its numbers at any scale, with room for a caption."""
-    return _with_letters(lambda scale: make(max(scale, 1.0) if numbers else scale))
+    return with_letters(lambda scale: make(max(scale, 1.0) if numbers else scale))
 
 
 def _title(number: int) -> str:
@@ -610,281 +599,3 @@ def _padded(step: LayerStep, panel: ImagePanel) -> PaddedImage:
     if isinstance(step, ConvStep):
         return PaddedImage(panel, step.computation.border, step.computation.fill)
     return PaddedImage(panel, "zero", 0)
-
-
-def _joined(lines: Iterable[str]) -> str:
-    """Return the lines of steps, one for each step; equations without the step's name."""
-    steps: list[str] = []
-    for line in lines:
-        if line.startswith(" " * LABEL):
-            steps[-1] += f" {line.strip()}"
-        else:
-            name, _, text = line.partition(" ")
-            is_equation = ("=" in text or "~" in text) and not text.strip().startswith("of ")
-            steps.append(text.strip() if is_equation else f"{name} {text.strip()}")
-    return "\n".join(steps)
-
-
-def _with_letters(make: PartOf) -> PartOf:
-    """Return the same part with room for the captions of this figure."""
-    letters = _SLIDE_LETTERS if theme().is_fixed else _LETTERS
-    return lambda scale: make(scale)._replace(letters=letters)
-
-
-def _words(title: str, caption: str) -> PartOf:
-    part = blank((0.0, 0.0), title, caption)
-    return _with_letters(lambda _: part)
-
-
-def _grids_part(
-    grids: Sequence[GridPicture],
-    scales: Scales,
-    places: Places,
-    title: str,
-    caption: str,
-    *,
-    numbers: bool,
-) -> PartOf:
-    """Return grids that are large enough for their numbers at any scale, or small ones."""
-    make = grids_part(
-        grids, scales, places, title=title, caption=caption, cell=_CELL, keeps_numbers=numbers,
-        most=math.inf if numbers else 0.0,
-    )  # fmt: skip
-    return make if numbers else lambda scale: make(_UNNUMBERED * min(scale, 1.0))
-
-
-def _conv_parts(
-    step: ConvStep,
-    exact: ConvStep,
-    ends: tuple[float, float],
-    title: str,
-    *,
-    is_worked: bool,
-    numbers: bool,
-    digits: int | None,
-    before: Block,
-    most: int,
-) -> list[PartOf]:
-    """Return window, kernel and products of each sum; of more than ``most``, of the largest.
-
-    Grids are those of the exact step, with these significant digits. If the maps ``before`` are
-    those of a photo, windows have their color.
-    """
-    computation = exact.computation
-    terms = list(terms_of(computation))
-    if not terms:
-        return [_words(title, "no value is added here")]
-    totals = [sum_text(term.part.sum) for term in terms_of(step.computation)]
-
-    def named(channel: str, name: Callable[[int], str]) -> str:
-        """Return what ``name`` makes of the number in ``map 2``; other channels stay."""
-        number = channel.removeprefix("map ")
-        return name(int(number)) if number.isdecimal() else channel
-
-    result = _joined(_value_lines(step))
-    if not is_worked:
-        sums = f"sum {totals[0]}" if len(terms) == 1 else ""
-        return [_words(title, _lines(sums, result))]
-    drawn, notes = terms, [""] * len(terms)
-    column: Places | None = None
-    if (
-        len(terms) > _MOST_SUMS
-        and len(terms[0].response.rows) == len(terms[0].response.columns) == 1
-    ):
-        shown = _largest_terms(terms)
-        drawn, column = [_column(shown)], _column_places(shown)
-        totals = [""]  # the result adds up
-        many = f"the {len(shown)} largest of {len(terms):,} products"
-        notes = [many if len(shown) < len(terms) else ""]
-    elif len(terms) > most:
-        drawn = [max(terms, key=_strength)]
-        totals = [totals[terms.index(drawn[0])]]
-        notes = [f"1 of {len(terms)} sums, that of the largest product"]
-    elif len(terms) > 1:
-        channels = (named(term.channel, before.counted_name) for term in terms)
-        kernels = (short_kernel(term.response.kernel) for term in terms)
-        notes = [channel or kernel for channel, kernel in zip(channels, kernels, strict=True)]
-    elif step.channel:
-        notes = [f"of {named(step.channel, before.counted_name)}"]
-    scales = Scales.of([term.part for term in drawn], None, None, digits)
-    scales = scales._replace(window=ends, has_bars=False)
-    kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
-    parts = []
-    for term, total, note in zip(drawn, totals, notes, strict=False):
-        places = column or Places.of(computation, term)
-        channel = term.channel or step.channel
-        hue = named(channel, before.map_name) if before.white is not None else ""
-        grids = [
-            GridPicture("window", "window", term.part.window, hue),
-            GridPicture("kernel", kernel, term.part.weights),
-            GridPicture("products", "products", term.part.products),
-        ]
-        shown_sum = f"sum {total}" if total else ""
-        lines = note, places.caption, shown_sum, result if term is drawn[-1] else ""
-        caption = _lines(*lines)
-        parts.append(_grids_part(grids, scales, places, title, caption, numbers=numbers))
-    return parts
-
-
-def _largest_terms(terms: Sequence[Term]) -> list[Term]:
-    """Return the terms of the largest products, in the order of their maps."""
-    places = sorted(range(len(terms)), key=lambda place: -_strength(terms[place]))
-    return [terms[place] for place in sorted(places[:_MOST_WRITTEN])]
-
-
-def _column(terms: Sequence[Term]) -> Term:
-    """Return sums of one product each as one sum, whose numbers are one below the other."""
-    response = terms[0].response
-    parts = [term.part for term in terms]
-    window, weights, products = (
-        tuple(grid[0] for grid in grids)
-        for grids in zip(*((p.window, p.weights, p.products) for p in parts), strict=True)
-    )
-    return Term(response, Sum("", window, weights, products, response.sum), "")
-
-
-def _column_places(terms: Sequence[Term]) -> Places:
-    """Return the places of such a sum, whose rows have the names of maps."""
-    names = tuple(term.part.channel for term in terms)
-    return Places(names, ("",), np.zeros((len(terms), 1), bool), (1, 1), "")
-
-
-def _strength(term: Term) -> float:
-    """Return the largest product of a sum as its kernel's value counts it."""
-    products = chain.from_iterable(term.part.products)
-    return max(abs(product / term.response.divisor) for product in products)
-
-
-def _value_lines(step: ConvStep) -> Iterator[str]:
-    """Yield the lines from the sums of a convolution to its value."""
-    responses = step.computation.outputs[0].responses
-    for response in responses:
-        shown, count = response, len(response.sums)
-        if len(responses) > 1:
-            yield f"{short_kernel(response.kernel)}: {format_number(response.value)}"
-            continue
-        if count > _MOST_WRITTEN:
-            yield from step_lines("total", f"of {count} sums: {format_number(response.sum)}")
-            shown = replace(response, sums=response.sums[:1])
-        yield from value_lines(shown)
-    yield from combined_lines(step)
-
-
-def _lines(*texts: str) -> str:
-    return "\n".join(filter(None, texts))
-
-
-def _short_pool_lines(step: PoolStep) -> Iterator[str]:
-    """Return the lines of a pool, without its values if they are many."""
-    values = step.window.values or ()
-    count = sum(len(row) for grid in values for row in grid)
-    if count > _MOST_WRITTEN:
-        step = replace(step, window=replace(step.window, values=None))
-    return pool_lines(step)
-
-
-def _pool_grid(step: PoolStep) -> Grid | None:
-    """Return the window of a pool, unless it is one value, a whole map or too large."""
-    window = step.window
-    shape = len(window.rows), len(window.columns)
-    if window.values is None or shape in ((1, 1), step.input_shape) or max(shape) > MAX_TICKED:
-        return None
-    return window.values[0]
-
-
-def _pool_part(
-    step: PoolStep,
-    grid: Grid,
-    ends: tuple[float, float],
-    title: str,
-    caption: str,
-    *,
-    numbers: bool,
-    hue: str,
-) -> PartOf:
-    """Return the window of a pool with the value outlined that counts most."""
-    window = step.window
-    padding = np.array(window.padding)
-    note = f"hatched: padding ({step.border})" if padding.any() else ""
-    places = Places.moving(padding.shape, step.dilation)._replace(
-        rows=tuple(map(str, window.rows)), columns=tuple(map(str, window.columns)), padding=padding
-    )
-    note = _lines(note, places.caption)
-    grids, scales = [GridPicture("window", "window", grid, hue)], Scales.of_window(grid, ends)
-    part = _grids_part(grids, scales, places, title, _lines(note, caption), numbers=numbers)
-    if step.next is not None and step.kind != "avg":
-        row = window.rows.index(step.next[0]) * places.steps[0]
-        column = window.columns.index(step.next[1]) * places.steps[1]
-        part = marked(part, (column, row, column + 1, row + 1), [], (0, 0, 0, 0))
-    return _with_letters(part)
-
-
-def _curve_part(
-    step: ActivationStep | NormalizeStep, layer: Layer, title: str, caption: str
-) -> PartOf:
-    """Return the curve of a function of one value, with the value on it."""
-
-    def draw(axes: Axes) -> None:
-        draw_curve(axes, step, layer, [step.input])
-        CurvePoint(axes).move(step.input, step.value)
-
-    before = "input" if step.number == 1 else f"after layer {step.number - 1}"
-    make = plot_part(draw, curve_box, title=title, caption=caption, xlabel=before)
-    return _with_letters(make)
-
-
-def curve_box(scale: float) -> Box:
-    """Return the width and height of the curve of a function in inches."""
-    factor = max(scale, 0.8) * theme().text / 9
-    return _CURVE[0] * factor, _CURVE[1] * factor
-
-
-def draw_curve(
-    axes: Axes, step: ActivationStep | NormalizeStep, layer: Layer, inputs: Sequence[float]
-) -> None:
-    """Draw a layer's function of one value, far enough for these inputs."""
-    middle, reach = 0.0, 4.0 if step.layer in ("sigmoid", "tanh") else 1.0
-    if isinstance(step, NormalizeStep):
-        middle, reach = float(step.mean), 3 * math.sqrt(step.variance + step.eps)
-    distances = (abs(number - middle) for number in inputs if math.isfinite(number))
-    reach = max(reach, *(1.3 * distance for distance in distances), 0.0)
-    x = np.linspace(middle - reach, middle + reach, 201)
-    y = _function(step, layer, x)
-    axes.plot(x, y, color=theme().ink, linewidth=1.5)
-    for line in (axes.axhline, axes.axvline):
-        line(0, color=theme().faint, linewidth=0.8, zorder=0.5)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(lambda value, _: format_short(value, 3))
-    axes.set_xlim(x[0], x[-1])
-
-
-class CurvePoint:
-    """A value on a curve, with a line from its input to it.
-
-    Attributes:
-        artists: what moves.
-    """
-
-    def __init__(self, axes: Axes) -> None:
-        style: dict[str, Any] = {"color": WINDOW_COLOR, "zorder": 3}
-        [line] = axes.plot([], [], linestyle="--", linewidth=1.2, **style)
-        [dot] = axes.plot([], [], marker="o", markersize=7, **style)
-        self.artists: list[Line2D] = [line, dot]
-
-    def move(self, x: float, y: float) -> None:
-        """Move it to an input and its value; one that is not finite has no place."""
-        is_shown = math.isfinite(x) and math.isfinite(y)
-        line, dot = self.artists
-        line.set_data([x] * 2 * is_shown, [0, y] * is_shown)
-        dot.set_data([x] * is_shown, [y] * is_shown)
-
-
-def _function(
-    step: ActivationStep | NormalizeStep, layer: Layer, x: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what a layer makes of single values."""
-    if isinstance(step, NormalizeStep):
-        y = (x - step.mean) / math.sqrt(step.variance + step.eps)
-        return y * step.weight + step.bias if isinstance(step, BatchNormStep) else y
-    return layer.apply(x.reshape(1, -1, 1)).ravel()
