@@ -169,7 +169,7 @@ def test_few_weights_are_stems_with_nothing_between_them():
     assert {line.get_linestyle() for line in axes.lines[1:]} == {"None"}
     row, column = axes.collections
     assert [path.vertices.tolist() for path in row.get_paths()] == [
-        [[0, 0], [0, -1]], [[1, 0], [1, 8]], [[2, 0], [2, -1]]
+        [[-1, 0], [-1, -1]], [[0, 0], [0, 8]], [[1, 0], [1, -1]]
     ]  # fmt: skip
     assert len(column.get_paths()) == 3
 
