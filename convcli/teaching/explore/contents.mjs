@@ -35,8 +35,7 @@ export function inputContent(session, channel) {
     shape,
     ...textsOf(valueAt, channel),
     paint(colors) {
-      const inside = new Uint32Array(height * width);
-      paintValues(inside, input.values, channels, channel, ends);
+      const inside = insideColors(input, channel, ends);
       const outside = new Uint32Array(1);
       paintValues(outside, new Float64Array(channels).fill(fill), channels, channel, ends);
       for (let row = 0, place = 0; row < shape[0]; row++) {
@@ -48,6 +47,19 @@ export function inputContent(session, channel) {
       }
     },
   };
+}
+
+const insides = new WeakMap(); // by inputs, since padding alone changes with most settings
+
+/** Return the colors of an input without padding. */
+function insideColors(input, channel, ends) {
+  if (insides.get(input)?.channel !== channel) {
+    const [height, width, channels] = input.shape;
+    const colors = new Uint32Array(height * width);
+    paintValues(colors, input.values, channels, channel, ends);
+    insides.set(input, { channel, colors });
+  }
+  return insides.get(input).colors;
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 
 import { inkOn } from "./colors.mjs";
+import { element } from "./elements.mjs";
 
 const NUMBERED = 12; // pixels of a cell, from which on it has a number
 const LINED = 6; // from which on cells have lines between them
@@ -17,6 +18,7 @@ const ZOOM = 1.25; // of one step of the wheel or a key
 const DRAGGED = 4; // pixels that a pointer moves before a press becomes a drag
 const STRIP = 8; // sides in this proportion make a strip, whose cells are no squares
 const STRIP_CELL = 24; // pixels of a strip's cell across it
+const ROOM = 32; // cells: sides of a bitmap are multiples of it
 
 /**
  * @typedef {object} Content
@@ -39,11 +41,11 @@ export class GridView {
     { hover = () => {}, press = () => {}, key = () => false, paint = () => false } = {},
   ) {
     this.canvas = canvas;
-    this.bitmap = canvas.ownerDocument.createElement("canvas");
+    this.bitmap = element(canvas.ownerDocument, "canvas", { width: 0, height: 0 });
     this.content = null;
     this.marks = [];
     this.shown = Infinity; // cells, row by row; later ones are covered
-    this.fitted = true;
+    this.setFitted(true);
     this.scale = 1;
     this.origin = [0, 0]; // of the content, in pixels from the upper left corner
     this.pointers = new Map();
@@ -79,22 +81,50 @@ export class GridView {
     this.draw();
   }
 
-  /** Write the colors of all cells, one pixel each. */
+  /**
+   * Write the colors of all cells, one pixel each, into the upper left of a bitmap.
+   *
+   * It has room for the next sizes of a slider: a canvas that changes its size takes 2 ms more.
+   */
   paint() {
+    const { bitmap } = this;
     const [rows, columns] = this.content.shape;
-    if (this.pixels?.width !== columns || this.pixels.height !== rows) {
-      [this.bitmap.width, this.bitmap.height] = [columns, rows];
-      this.pixels = new ImageData(columns, rows);
-      this.colors = new Uint32Array(this.pixels.data.buffer);
+    if (bitmap.height < rows || bitmap.width < columns) {
+      [bitmap.height, bitmap.width] = [rows, columns].map((side) => ROOM * Math.ceil(side / ROOM));
+      this.bytes = new ArrayBuffer(4 * bitmap.height * bitmap.width);
     }
+    this.colors = new Uint32Array(this.bytes, 0, rows * columns);
     this.content.paint(this.colors);
-    this.bitmap.getContext("2d", { alpha: false }).putImageData(this.pixels, 0, 0);
+    this.drawPixels(bitmap);
+  }
+
+  /** Draw the cells into a canvas, one pixel each. */
+  drawPixels(canvas) {
+    const [rows, columns] = this.content.shape;
+    const bytes = new Uint8ClampedArray(this.bytes, 0, 4 * rows * columns);
+    const pixels = new ImageData(bytes, columns, rows);
+    canvas.getContext("2d", { alpha: false }).putImageData(pixels, 0, 0);
+  }
+
+  /** Write the cells as a PNG, one pixel each. */
+  toBlob(take) {
+    const [height, width] = this.content.shape;
+    const canvas = element(this.canvas.ownerDocument, "canvas", { width, height });
+    this.drawPixels(canvas);
+    canvas.toBlob(take);
   }
 
   /** Height and width in pixels, which are asked for once: the browser lays out the page for it. */
   get size() {
     this.measured ??= [this.canvas.clientHeight, this.canvas.clientWidth];
     return this.measured;
+  }
+
+  /** Pixels of the text around the canvas, which are asked for as rarely. */
+  get textSize() {
+    const style = () => this.canvas.ownerDocument.defaultView.getComputedStyle(this.canvas);
+    this.measuredText ??= parseFloat(style().fontSize);
+    return this.measuredText;
   }
 
   /** Height and width of a cell in pixels: equal, but for a signal, which is a thin strip. */
@@ -116,9 +146,11 @@ export class GridView {
   }
 
   setFitted(isFitted) {
-    this.fitted = isFitted;
-    // A finger scrolls the page over content that is all in view, and moves other content.
-    this.canvas.style.touchAction = isFitted ? "pan-y" : "none";
+    if (isFitted !== this.fitted) {
+      this.fitted = isFitted;
+      // A finger scrolls the page over content that is all in view, and moves other content.
+      this.canvas.style.touchAction = isFitted ? "pan-y" : "none";
+    }
   }
 
   /** Take the canvas's new size, and draw at once, since that empties it: it may be printed next. */
@@ -126,6 +158,7 @@ export class GridView {
     const ratio = this.canvas.ownerDocument.defaultView.devicePixelRatio || 1;
     const before = this.size;
     this.measured = undefined;
+    this.measuredText = undefined;
     const [height, width] = this.size;
     // What was in the middle stays there.
     this.origin = this.origin.map((side, axis) => side + (this.size[axis] - before[axis]) / 2);
@@ -315,7 +348,8 @@ export class GridView {
     context.clearRect(0, 0, clientWidth, clientHeight);
     context.imageSmoothingEnabled = this.scale < 1;
     const [height, width] = this.cell;
-    context.drawImage(this.bitmap, left, top, columns * width, rows * height);
+    const box = [left, top, columns * width, rows * height];
+    context.drawImage(this.bitmap, 0, 0, columns, rows, ...box);
     const seen = this.seen();
     this.hatch(context, seen);
     if (this.scale >= LINED) {

@@ -61,9 +61,9 @@ export class LayersPanel {
     });
   }
 
-  /** The bitmap of the maps that come last. */
-  get bitmap() {
-    return (this.stages.at(-1) ?? this.maps.map).view.bitmap;
+  /** The view of the maps that come last. */
+  get view() {
+    return (this.stages.at(-1) ?? this.maps.map).view;
   }
 
   refresh() {

@@ -270,8 +270,7 @@ export class MapsView {
       const isColored = chosenChannel(panel) === null;
       panel.lens.classList.toggle("colored", isColored);
       const scale = isColored ? MAGNIFIED_COLOR : MAGNIFIED;
-      const style = this.document.defaultView.getComputedStyle(panel.lens);
-      panel.magnifier.center(cell, scale * parseFloat(style.fontSize));
+      panel.magnifier.center(cell, scale * panel.magnifier.textSize);
     }
     const shown = this.isRunning ? at[0] * outputShape[1] + at[1] + 1 : Infinity;
     map.view.showFirst(shown);

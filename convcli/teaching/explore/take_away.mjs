@@ -9,7 +9,7 @@ import { TEXTS } from "./texts.mjs";
 export class TakeAway {
   /**
    * @param {{attempt: Function, last: object, remember: (state: string) => void}} page `attempt`
-   *   changes settings, `last` has the bitmap of the last map, `remember` keeps a state for the next
+   *   changes settings, `last` has the view of the last map, `remember` keeps a state for the next
    *   visit
    */
   constructor(document, session, { attempt, last, remember }) {
@@ -61,7 +61,7 @@ export class TakeAway {
   }
 
   savePng() {
-    this.last.bitmap.toBlob((blob) => this.save("map.png", blob));
+    this.last.view.toBlob((blob) => this.save("map.png", blob));
   }
 
   save(name, blob) {

@@ -1,6 +1,7 @@
 """The page in a real browser: what it computes, and what a person does with it."""
 
 import base64
+import io
 import json
 import random
 import shlex
@@ -132,6 +133,26 @@ def test_large_work_runs_in_a_worker(browser, write):
     want = cross_correlate(pixels.astype(np.float64), np.ones((51, 51)), divisor=2601)
     assert np.allclose(values, want.ravel()[:3000], rtol=1e-12)
     assert any(url.startswith("blob:") for url in browser.requests)
+
+
+def test_the_map_is_saved_with_a_pixel_a_cell(browser, write):
+    """After a larger one: what is left of that in the bitmap is not saved."""
+    browser.open(write(pixels_of("color"), "-k", "box:3", "--padding", "30"))
+    browser.run("convcli.set({ padding: [2, 3, 4, 5] })")
+    png = browser.run(
+        f"""new Promise((resolve) => {{
+          const make = URL.createObjectURL;
+          URL.createObjectURL = (blob) => {{
+            URL.createObjectURL = make;
+            blob.arrayBuffer().then((bytes) => resolve(Array.from(new Uint8Array(bytes))));
+            return make(new Blob());
+          }};
+          {button_of("Map as PNG")}.click();
+        }})"""
+    )
+    pixels = browser.run("(({ shape, values }) => [shape, Array.from(values)])(convcli.pixels())")
+    with Image.open(io.BytesIO(bytes(png))) as image:
+        assert np.array_equal(np.asarray(image.convert("RGB")), np.reshape(pixels[1], pixels[0]))
 
 
 def cell_center(browser, panel, row, column):
