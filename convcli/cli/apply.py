@@ -45,7 +45,7 @@ from convcli.cli.types import FolderType, InputType, IntegerType, NumberType, Pa
 from convcli.conventions import CONVENTIONS
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.figure_options import FigureOptions
-from convcli.geometry import ConvOptions
+from convcli.geometry import OWN_ANCHORS, ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
@@ -359,11 +359,23 @@ def _note_idle_options(search: InputOptions, conv: ConvOptions, *, verbose: bool
 def _note_convention(conv: ConvOptions) -> None:
     """Say on stderr what ``--like`` has set, and what it has not."""
     like = click.get_current_context().params["like"]
-    if like is not None:
-        function, *_, differs = CONVENTIONS[like]
-        names = ("operation", "padding", "border", "anchor")
-        words = ", ".join(f"{name} {option_text(getattr(conv, name))}" for name in names)
-        click.echo(f"--like {like}: {words}, as {function}; {differs}", err=True)
+    if like is None:
+        return
+    convention = CONVENTIONS[like]
+    names = ["operation", "padding", "border", "anchor"]
+    if conv.padding in OWN_ANCHORS:
+        names.remove("anchor")
+    usual = convention._asdict() | {"stride": 1, "dilation": 1}
+    given = {
+        name: option_text(name, getattr(conv, name)) for name in (*names, "stride", "dilation")
+    }
+    words = ", ".join(f"{name} {given[name]}" for name in names)
+    others = [f"{name} {text}" for name, text in given.items() if text != str(usual[name])]
+    exception = f", but with {', '.join(others)}" if others else ""
+    click.echo(
+        f"--like {like}: {words}, as {convention.function}{exception}; {convention.differs}",
+        err=True,
+    )
 
 
 def _report(

@@ -111,7 +111,7 @@ def _given(ctx: click.Context) -> list[str]:
             words.append(flag)
         else:
             several = value if parameter.multiple else [value]
-            texts = [option_text(each) for each in several]
+            texts = [option_text(name, each) for each in several]
             # On one line, since a comment of the program has it; ; ends rows of weights as well.
             words += [f"{flag} {quote('; '.join(text.splitlines()))}" for text in texts]
     return words

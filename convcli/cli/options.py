@@ -144,11 +144,11 @@ def option_group(name: str, build: Callback, *options: OptionDecl) -> Decorator:
     return decorate
 
 
-def option_text(value: Any) -> str:
-    """Return a value as it is typed: 2 for the pair (2, 2), and 3 for 3.0."""
+def option_text(name: str, value: Any) -> str:
+    """Return an option's value as it is typed: 2 for the stride (2, 2), and 3 for 3.0."""
     if isinstance(value, tuple):
-        same = len(value) == 2 and value[0] == value[1]
-        return option_text(value[0]) if same else ",".join(map(option_text, value))
+        same = len(value) == 2 and value[0] == value[1] and name != "anchor"  # 0 is no place
+        return ",".join(option_text(name, each) for each in (value[:1] if same else value))
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
@@ -166,9 +166,23 @@ def _with_convention(*, like: LikeName | None = None, **values: Any) -> dict[str
         for name in ("operation", "padding", "border", "anchor"):
             if source(name) is ParameterSource.DEFAULT:
                 values[name] = getattr(convention, name)
+        _check_convention_anchor(like, values)
     if values["padding"] in OWN_ANCHORS and source("anchor") is ParameterSource.DEFAULT:
         values["anchor"] = "before"
     return values
+
+
+def _check_convention_anchor(like: LikeName, values: dict[str, Any]) -> None:
+    """Raise UsageError for an anchor that is given beside a padding of ``--like`` with its own."""
+    context = click.get_current_context()
+    padding = CONVENTIONS[like].padding
+    is_set = context.get_parameter_source("padding") is ParameterSource.DEFAULT
+    varies = context.params.get("vary") == "padding"  # of compare, which replaces it
+    if padding in OWN_ANCHORS and is_set and not varies and values["anchor"] != "before":
+        raise click.UsageError(
+            f"--like {like} sets padding {padding}, which has an anchor of its own; give "
+            "--padding too, e.g. --padding same, or leave out --anchor"
+        )
 
 
 def _as_read_options(**values: Any) -> ReadOptions:

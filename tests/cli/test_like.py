@@ -127,12 +127,69 @@ def test_compare_takes_conventions_and_varies_one_of_their_options(tmp_path):
             assert (record["rows"], record["columns"]) == expected.shape
 
 
-def test_verbose_says_what_was_set_and_what_differs(ours):
-    _, result = ours(np.eye(4), KERNELS[1], "--like", "scipy", "--padding", "2", "-v")
+@pytest.mark.parametrize(
+    "command", [["apply"], ["compare", "--vary", "border", "--json"]], ids=lambda words: words[0]
+)
+def test_an_anchor_beside_a_padding_that_only_like_sets_names_both(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = [*command, "-k", "1 2", "--like", "tensorflow", "--matrix", "1 2 3"]
+    result = CliRunner().invoke(root, [*arguments, "--anchor", "after"])
+    assert result.exit_code == 2
     assert (
-        "--like scipy: operation correlate, padding 2, border symmetric, anchor after, as "
-        "scipy.ndimage.correlate(image, kernel); there integers are truncated and wrap around"
-    ) in result.stderr
+        "--like tensorflow sets padding same-upper, which has an anchor of its own; "
+        "give --padding too, e.g. --padding same, or leave out --anchor"
+    ) in " ".join(result.stderr.split())
+    for more in (["--anchor", "before"], ["--anchor", "after", "--padding", "same"]):
+        assert CliRunner().invoke(root, [*arguments, *more]).exit_code == 0
+
+
+def test_compare_varies_the_padding_of_a_convention_beside_an_anchor(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["compare", "-k", "1 2", "--like", "tensorflow", "--anchor", "after"]
+    arguments += ["--vary", "padding", "--values", "same full", "--matrix", "1 2 3", "--json"]
+    result = CliRunner().invoke(root, arguments)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (
+            "--like scipy",
+            "operation correlate, padding same, border symmetric, anchor after, "
+            "as scipy.ndimage.correlate(image, kernel); there",
+        ),
+        (
+            "--like opencv --border wrap",
+            "operation correlate, padding same, border wrap, anchor after, "
+            "as cv2.filter2D(image, -1, kernel), but with border wrap; channels",
+        ),
+        ("--like opencv --border reflect", "as cv2.filter2D(image, -1, kernel); channels"),
+        (
+            "--like opencv --padding causal --stride 1,2",
+            "operation correlate, padding causal, border reflect, "
+            "as cv2.filter2D(image, -1, kernel), but with padding causal, stride 1,2; channels",
+        ),
+        (
+            "--like tensorflow",
+            "operation correlate, padding same-upper, border zero, "
+            "as tf.nn.conv2d(..., padding='SAME'); values",
+        ),
+        (
+            "--like tensorflow --padding same",
+            "operation correlate, padding same, border zero, anchor before, "
+            "as tf.nn.conv2d(..., padding='SAME'), but with padding same; values",
+        ),
+        (
+            "--like torch --padding 1,1 --anchor 0,0 --dilation 2",
+            "as torch.nn.functional.conv2d(image, kernel), "
+            "but with padding 1, anchor 0,0, dilation 2; values",
+        ),
+    ],
+)
+def test_verbose_says_what_was_set_overridden_and_what_differs(flags, said, ours):
+    _, result = ours(np.eye(4), KERNELS[2], *flags.split(), "-v")
+    assert said in result.stderr
 
 
 def test_the_manual_has_the_table_that_is_tested():

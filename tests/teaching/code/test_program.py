@@ -517,8 +517,10 @@ def test_a_snippet_is_the_kernel_and_the_call(library):
 
 def test_the_program_names_the_command():
     options = ["-k", "0 1; 1 0", "--stride", "2", "--padding", "1,2,3,4", "--bias", "2.5"]
-    program = convcli("code", *options, "--border", "edge", "--for", "numpy")
+    options += ["--border", "edge", "--anchor", "1,1"]
+    program = convcli("code", *options, "--for", "numpy")
     given = "convcli apply -k '0 1; 1 0' --bias 2.5 --padding 1,2,3,4 --border edge --stride 2"
+    given += " --anchor 1,1"
     assert program.startswith(f'"""The pixels of `{given}`, with NumPy.')
 
 
