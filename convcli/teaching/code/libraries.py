@@ -36,6 +36,7 @@ FFMPEG_SIDE = 7  # of the largest kernel of FFmpeg
 FFMPEG_DIVISOR = 49  # the largest whose quotients of 16 bits float32 rounds as they are
 FFMPEG_WEIGHT = 2**15  # of magnitudes; sums of 16 bits stay below 2**31
 DFT_AREA = 50  # of a window; OpenCV sums larger ones by Fourier transforms, which are not exact
+SCIPY_REACH = 8  # pixels before an image of 2 from which on SciPy 1.17.1 reflects wrongly
 PILLOW_SUM = 255  # of magnitudes; Pillow sums in float32, exact up to 2**24, pixels of 16 bits
 
 
@@ -71,7 +72,14 @@ def _scipy_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
         facts["anchor_column"] - facts["columns"] // 2,
     )
     options += f", origin={(*origin, 0)}" * facts["is_shifted"]
-    return {"nd_options": options, "source": "planes"}
+    reaches = max(facts["anchor_row"], facts["anchor_column"]) >= SCIPY_REACH
+    is_wrong = facts["is_same"] and border == "symmetric" and reaches
+    return {
+        "nd_filters": facts["is_same"] and not is_wrong,
+        "nd_reaches_far": is_wrong,
+        "nd_options": options,
+        "source": "planes",
+    }
 
 
 def _opencv_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:

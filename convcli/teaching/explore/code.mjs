@@ -31,6 +31,7 @@ const LARGE_IMAGE = [2 ** 20, 2 ** 20]; // every kernel fits it
 const ALIGNED = ["same", "same-upper", "same-lower", "causal"];
 const COLOR_PLANES = { r: "red", g: "green", b: "blue" };
 const DFT_AREA = 50; // of a window; OpenCV sums larger ones by Fourier transforms
+const SCIPY_REACH = 8; // pixels before an image of 2 from which on SciPy 1.17.1 reflects wrongly
 const ROUNDED_ONCE = ["clip", "abs", "offset"];
 
 /**
@@ -376,7 +377,14 @@ function scipyFacts(facts, border) {
     facts.border_constant ? `, cval=${facts.fill}` : "",
     facts.is_shifted ? `, origin=(${origin.join(", ")}, 0)` : "",
   ];
-  return { nd_options: options.join(""), source: "planes" };
+  const reaches = Math.max(facts.anchor_row, facts.anchor_column) >= SCIPY_REACH;
+  const isWrong = facts.is_same && facts.border === "symmetric" && reaches;
+  return {
+    nd_filters: facts.is_same && !isWrong,
+    nd_reaches_far: isWrong,
+    nd_options: options.join(""),
+    source: "planes",
+  };
 }
 
 function opencvFacts(facts, border) {

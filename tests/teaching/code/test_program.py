@@ -64,11 +64,12 @@ def library(request):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Images of random pixels: 8-bit gray, one of them a row, 8-bit RGB, and 16-bit gray."""
+    """Images of random pixels: 8-bit gray, two of them rows, 8-bit RGB, and 16-bit gray."""
     made, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(4)
     for name, shape, kind in (
         ("gray", (33, 31), np.uint8),
         ("row", (1, 4), np.uint8),
+        ("pair", (1, 2), np.uint8),
         ("color", (29, 36, 3), np.uint8),
         ("deep", (31, 28), np.uint16),
     ):
@@ -438,6 +439,23 @@ def test_an_image_may_be_smaller_than_the_kernel(library, folder, border):
     options = ["-k", "1 2 0 -1 3; 2 1 1 0 1; 1 0 1 2 4", "--border", border]
     if not is_refused(library, options):
         compare(library, folder, "row", options)
+
+
+def test_a_symmetric_border_may_repeat_the_image_many_times(library, folder):
+    """SciPy 1.17.1 reflects wrongly from 4 times the image's side on."""
+    options = ["-k", "box:17x1", "--border", "symmetric"]
+    if not is_refused(library, options):
+        compare(library, folder, "pair", options)
+
+
+@pytest.mark.parametrize("reach", [7, 8])
+def test_scipy_reflects_where_it_is_right_for_every_image(reach):
+    kernel = f"box:{2 * reach + 1}x1"
+    program = convcli("code", "-k", kernel, "--border", "symmetric", "--for", "scipy")
+    assert ("ndimage.correlate(planes" in program) == (reach < 8)
+    assert ("np.pad" in program) == (reach == 8)
+    program = convcli("code", "-k", kernel, "--border", "reflect", "--for", "scipy")
+    assert "ndimage.correlate(planes" in program
 
 
 @pytest.mark.parametrize(

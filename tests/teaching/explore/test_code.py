@@ -175,3 +175,20 @@ def test_the_command_gives_the_program(run_cases, start):
         result = CliRunner().invoke(root, words)
         assert result.exit_code == 0, result.output
         assert result.stdout.partition("import")[2] == program
+
+
+def test_programs_for_scipy_pad_where_it_reflects_wrongly(run_cases, start):
+    image = {"shape": [9, 9, 1], "words": ["a.png"], "name": "", "maxValue": 255, "channels": [""]}
+    cases = [
+        {
+            "input": image, "kernels": [], "library": "scipy", "isSnippet": False,
+            "settings": {"kernel": f"box:{side}", "border": "symmetric"},
+        }
+        for side in ("15", "17x1", "1x17")
+    ]  # fmt: skip
+    _, *answers = run_cases([start, *cases])
+    for got in answers:
+        words = shlex.split(got["command"])[2:]
+        program = CliRunner().invoke(root, ["code", *words, "--for", "scipy"]).stdout
+        assert got["text"].partition("import")[2] == program.partition("import")[2]
+    assert ["np.pad" in got["text"] for got in answers] == [False, True, True]
