@@ -17,6 +17,7 @@ _TAIL = 2.0  # percent of values at either end that may lie beyond the scale, as
 _OUTLIER = 1.5  # they do if the largest magnitude is more than this times that at the scale's end
 _LARGE = 50 * 50  # values from which on a few may lie beyond the scale
 _SAMPLES = 1 << 20  # values that the percentiles are estimated from
+_SEED = 1  # of the places where they lie: a step could meet the same columns of all rows
 
 
 class Spread(NamedTuple):
@@ -29,11 +30,18 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, maps: NDArray[Any]) -> Spread:
-        """Measure maps; NaN and infinity do not count."""
-        sample = maps.reshape(-1)[:: -(-maps.size // _SAMPLES)]
-        finite = sample[np.isfinite(sample)].astype(np.float64)
-        tails = np.percentile(finite, [_TAIL, 100 - _TAIL]) if finite.size else np.zeros(1)
-        return cls(*finite_extremes(maps), _round_up(float(np.abs(tails).max())), maps.size)
+        """Measure maps (rows, columns[, maps]); NaN and infinity do not count.
+
+        A value that is usual in one map is usual, however many maps there are.
+        """
+        pixels = maps.reshape(-1, maps.shape[2] if maps.ndim == 3 else 1)
+        count = max(1, _SAMPLES // pixels.shape[1])
+        if len(pixels) > count:
+            pixels = pixels[np.random.default_rng(_SEED).integers(len(pixels), size=count)]
+        finite = (values[np.isfinite(values)].astype(np.float64) for values in pixels.T)
+        tails = [np.percentile(values, [_TAIL, 100 - _TAIL]) for values in finite if values.size]
+        usual = float(np.abs(tails).max()) if tails else 0.0
+        return cls(*finite_extremes(maps), _round_up(usual), maps.size)
 
     @property
     def largest(self) -> float:

@@ -19,6 +19,7 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.sheet_tile import SheetTile
+from convcli.plotting.spread import Spread
 from convcli.plotting.style import gray_colormap, style_context
 
 
@@ -119,3 +120,11 @@ def test_a_bar_without_room_for_both_ends_has_no_labels_and_a_note_names_them():
     bar.draw(figure, 1.0, 1.0, (0.1, 0.1))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == []
     assert bar.note((0.1, 0.1)) == "bar: weight 0 to 1"
+
+
+def test_values_that_are_usual_in_one_map_of_many_are_usual():
+    maps = np.random.default_rng(0).uniform(size=(1024, 1024, 4))
+    maps[..., 1] *= 10
+    assert not Spread.of(maps).has_outliers
+    few = maps[:60, :60]
+    assert not Spread.of(np.dstack([few[..., 1], *[few[..., 0]] * 63])).has_outliers

@@ -92,8 +92,6 @@ def test_refusals_are_one_line(convcli, photo, words, problem):
 def test_words_in_another_place_get_advice(convcli, photo):
     problem = "net.onnx is a network: INPUT comes first, as in convcli chain INPUT net.onnx"
     convcli("chain", "net.onnx", "relu").fails(2, problem)
-    ran = convcli("size", "--n", "9", "--layer", "net.onnx")
-    ran.fails(2, "chain INPUT net.onnx --summary shows the layers of a network")
     ran = convcli("explore", "@camera", "-k", "blur", "--layer", "net.onnx", "-o", "page.html")
     ran.fails(2, "a page has no network; it has conv")
 
