@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from convcli.errors import prefix_errors
-from convcli.geometry import LayerField, layer_fields
+from convcli.errors import UsageError, prefix_errors
+from convcli.geometry import LayerField, Pair, layer_fields, size_text
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
 from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose
 from convcli.layers.network_input import NetworkInput
 
+_MOST_TRIES = 4  # of a size; most layers need two
 MAP_COPIES = 3  # copies of a layer's output at a time: computed, joined, converted
 
 
@@ -59,13 +60,50 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
         is_shown = not isinstance(layer, NetworkInput) or layer.changes_values
         name = f"layer {len(plans) + 1} ({layer.label})" if is_shown else ""
         with prefix_errors(name):
-            plan = layer.plan(plans[-1].shape if plans else shape)
+            given = plans[-1].shape if plans else shape
+            if isinstance(layer, NetworkInput) and staged:
+                _check_size(layer, staged, shape, given)
+            plan = layer.plan(given)
         if is_shown:
             plans.append(plan)
             staged.append(layer)
     rows = layer_fields(plan.geometry.reach(0) for plan in plans)
     columns = layer_fields(plan.geometry.reach(1) for plan in plans)
     return list(map(Stage, count(1), staged, plans, rows, columns))
+
+
+def _check_size(network: NetworkInput, before: Sequence[Layer], shape: Shape, given: Shape) -> None:
+    """Raise UsageError where the layers before a network give maps of a size it does not take."""
+    wanted = network.size_for(given[:2])
+    if wanted == given[:2]:
+        return
+    size = _input_size(before, shape, wanted)
+    raise UsageError(
+        f"{network.model} takes inputs of {size_text(wanted)}, and the layers before it give "
+        f"{size_text(given[:2])}" + (f"; use --resize {size_text(size)}" if size else "")
+    )
+
+
+def _input_size(layers: Sequence[Layer], shape: Shape, wanted: Pair) -> Pair | None:
+    """Return a size of inputs near that of ``shape`` from which layers make the wanted size."""
+    sides = list(shape[:2])
+    for _ in range(_MOST_TRIES):
+        plans: list[LayerPlan] = []
+        for layer in layers:
+            try:
+                plans.append(
+                    layer.plan(plans[-1].shape if plans else (sides[0], sides[1], shape[2]))
+                )
+            except UsageError:
+                return None
+        made = plans[-1].shape[:2]
+        if made == wanted:
+            return sides[0], sides[1]
+        for axis in (0, 1):
+            *_, field = layer_fields(plan.geometry.reach(axis) for plan in plans)
+            more = (wanted[axis] - made[axis]) * field.step / field.parts
+            sides[axis] = max(sides[axis] + round(more), 1)
+    return None
 
 
 def network_bytes(stages: Sequence[Stage], shape: Shape, dtype: DTypeLike) -> int:

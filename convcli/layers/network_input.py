@@ -8,7 +8,7 @@ import numpy as np
 
 from convcli.choices import ChannelOrder
 from convcli.errors import UsageError, count_text
-from convcli.geometry import size_text
+from convcli.geometry import Pair, size_text
 from convcli.layers.base import LayerPlan, Maps, Shape, pointwise
 
 Numbers = tuple[float, ...]  # one for all channels, or one for each
@@ -41,8 +41,10 @@ class NetworkInput:
     name = "preprocess"
 
     def __post_init__(self) -> None:
-        if 0 in self.std:
-            raise UsageError("std must not be 0, by which pixels would be divided")
+        if min(self.std) <= 0:
+            raise UsageError("std must be above 0, as a standard deviation is")
+        if not self.scale:
+            raise UsageError("input scale must not be 0, which makes all pixels alike")
 
     @property
     def changes_values(self) -> bool:
@@ -53,7 +55,7 @@ class NetworkInput:
     @property
     def gain(self) -> float:
         """By how much the largest difference of two pixels grows."""
-        return abs(self.scale) / min(map(abs, self.std))
+        return abs(self.scale) / min(self.std)
 
     @property
     def label(self) -> str:
@@ -75,7 +77,7 @@ class NetworkInput:
         if self.channels not in (None, channels):
             taken = count_text(self.channels or 0, "channel")
             raise UsageError(f"{self.model} takes {taken}, and the input has {channels}")
-        size = self.rows or rows, self.columns or columns
+        size = self.size_for((rows, columns))
         if size != (rows, columns):
             raise UsageError(
                 f"{self.model} takes inputs of {size_text(size)}, and this one is "
@@ -90,6 +92,10 @@ class NetworkInput:
             counted = count_text(channels, "channel")
             raise UsageError(f"channel order bgr needs 3 channels, and the input has {counted}")
         return pointwise(shape)
+
+    def size_for(self, size: Pair) -> Pair:
+        """Return the size that the network takes: ``size`` where it takes any."""
+        return self.rows or size[0], self.columns or size[1]
 
     def numbers(self, channel: int) -> tuple[float, float]:
         """Return the mean and the standard deviation of a channel of the image."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple, NoReturn
 
 from convcli.errors import ConvcliError, KernelError, UsageError, count_text, quoted, shown
@@ -15,6 +16,7 @@ from convcli.kernels.models.model import LONGEST_NAME, Tensor, short_name
 from convcli.kernels.models.onnx_graph import Graph, GraphInput, Node, read_graph
 from convcli.kernels.models.spec import ModelSpec
 from convcli.kernels.reading import open_file
+from convcli.kernels.spec import read_spec
 from convcli.layers.base import Layer
 from convcli.layers.onnx_layers import OPERATORS, LayerBuilder, node_name
 
@@ -55,14 +57,14 @@ def read_network(spec: ModelSpec) -> NetworkLayers:
             f"{path}:LAYER"
         )
     with open_file(spec.path) as file:
-        return _Line(path, read_graph(file), spec.layer).read()
+        return _Line(spec, read_graph(file)).read()
 
 
 class _Line:
     """The nodes from the input of a network to one of its tensors, one after the other."""
 
-    def __init__(self, path: str, graph: Graph, until: str) -> None:
-        self._path, self._graph = path, graph
+    def __init__(self, spec: ModelSpec, graph: Graph) -> None:
+        self._file, self._path, self._graph = spec.path, shown(spec.path), graph
         self._last = ""  # the last node that can be shown
         self._stored: dict[str, Tensor] = {
             tensor.name: tensor for tensor in reversed(graph.tensors)
@@ -78,26 +80,24 @@ class _Line:
             for name in dict.fromkeys(node.inputs):
                 self._readers.setdefault(name, []).append(node)
         self._most = 0  # layers; 0 for all
-        self._target = self._find_target(until) if until else None
+        self._target = self._find_target(spec.layer) if spec.layer else None
+        self._led = self._needed([self._target] if self._target else graph.outputs)
+        self._refuse_loops()
         self._input = self._find_input()
 
     def read(self) -> NetworkLayers:
         """Return the layers up to the target."""
         target = self._target
         builder = LayerBuilder(self._input, self._constant, self._graph.opset)
-        needed = self._needed([target] if target else self._graph.outputs)
         fed = self._fed()
-        tensor, seen = self._input.name, set()
+        tensor = self._input.name
         while tensor != target and not (self._most and len(builder.layers) >= self._most):
-            readers = [each for each in self._readers.get(tensor, ()) if id(each) in needed]
+            readers = [each for each in self._readers.get(tensor, ()) if id(each) in self._led]
             if not readers:
                 break
             if len(readers) > 1:
                 self._refuse_branches(readers)
             [node] = readers
-            if id(node) in seen:
-                raise KernelError("is damaged: its nodes form a circle")
-            seen.add(id(node))
             if len(builder.layers) == MAX_LAYERS:
                 raise UsageError(
                     f"has more than {MAX_LAYERS:,} layers; name the last after a colon, as in "
@@ -118,7 +118,8 @@ class _Line:
         ):
             self._refuse("what follows does not read its first output", after=True)
         if not count:
-            raise UsageError("has no layer up to there: nothing is computed")
+            place = " up to there" if self._target else ""
+            raise UsageError(f"has no layer{place}: its nodes keep values as they are")
 
     def _add(self, builder: LayerBuilder, node: Node, tensor: str, fed: set[str]) -> None:
         """Add the layer of a node that reads a tensor."""
@@ -150,13 +151,39 @@ class _Line:
             raise UsageError(f"{last} is the last node that can be shown: {problem}") from error
         if not last:
             problem += "; no node before it can be shown"
-            if any(node.operator == "Conv" for node in self._graph.nodes):
+            if self._is_first_applied():
                 problem += (
                     f", but weights can: 'convcli kernels list {self._path}' lists those of its "
                     f"convolutions, and -k {self._path} takes the first"
                 )
             raise UsageError(problem) from error
         raise UsageError(f"{problem}; {last} is the last node that can be shown") from error
+
+    def _is_first_applied(self) -> bool:
+        """Return whether ``-k FILE`` applies weights of the file, those of a Conv node."""
+        if not any(node.operator == "Conv" for node in self._graph.nodes):
+            return False
+        try:
+            kernel_set = read_spec(self._file)
+        except KernelError:
+            return False
+        return not (kernel_set.transposed or kernel_set.grouped)
+
+    def _refuse_loops(self) -> None:
+        """Refuse nodes that read, maybe through others, what they give."""
+        nodes = {id(node): node for node in self._graph.nodes if id(node) in self._led}
+        read = {
+            key: [id(self._makers[name]) for name in node.inputs if name in self._makers]
+            for key, node in nodes.items()
+        }
+        try:
+            TopologicalSorter(read).prepare()
+        except CycleError as error:
+            name = short_name(node_name(nodes[error.args[1][0]]))
+            raise KernelError(
+                f"is damaged: its graph is a loop, as node {name} reads what is computed from its "
+                "own output"
+            ) from error
 
     def _refuse_branches(self, readers: list[Node]) -> NoReturn:
         names = " and ".join(short_name(node_name(each)) for each in readers[:2])
@@ -213,8 +240,7 @@ class _Line:
         """Return the input that the target is computed from."""
         inputs = self._graph.inputs
         if self._target is not None:
-            needed = self._needed([self._target])
-            read = {name for n in self._graph.nodes if id(n) in needed for name in n.inputs}
+            read = {name for n in self._graph.nodes if id(n) in self._led for name in n.inputs}
             inputs = [each for each in inputs if each.name in read]
         if not inputs:
             raise UsageError("computes nothing from an input there")

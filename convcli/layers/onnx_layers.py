@@ -166,7 +166,11 @@ class LayerBuilder:
         rows, columns = (e + m - s for e, m, s in zip(extent, more, stride, strict=True))
         if target is None:
             if min(rows, columns) < 0:
-                raise UsageError("its kernel does not reach from a value to the next")
+                rule = node.attributes["auto_pad"].text()
+                raise UsageError(
+                    f"its auto_pad {rule} needs a kernel, with its gaps and output_padding, of at "
+                    f"least the stride {pair_text(stride)}; where it is smaller, runtimes differ"
+                )
             return rows, columns
         if self._size is None:
             raise UsageError("its output_shape needs an input of fixed size")

@@ -1,6 +1,7 @@
 """Networks of .onnx files as layers of a chain, compared with the reference evaluator of onnx."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -309,18 +310,35 @@ def test_other_refusals(saved, branched, monkeypatch):
         "(Elu) is no layer of chain; no node before it can be shown"
     )
     saved(network([("Identity", ["x"], "y", {})], {}))
-    assert "nothing is computed" in refusal("net.onnx")
+    assert refusal("net.onnx").endswith("has no layer: its nodes keep values as they are")
+    assert "has no layer up to there: " in refusal("net.onnx:y")
     saved(network([("Relu", ["x"], "y", {})], {}, (1, 3, 4, 5, 6)))
     assert "an input of 5 axes" in refusal("net.onnx")
     saved(network([("Relu", ["y"], "z", {}), ("Relu", ["z"], "y", {})], {}))
-    assert "computes nothing" in refusal("net.onnx:z")
+    assert "its graph is a loop" in refusal("net.onnx:z")
+    saved(network([("Relu", ["w"], "y", {})], {"w": numbers(1, 3, 1, 1)}))
+    assert "computes nothing" in refusal("net.onnx:y")
+    short = {"strides": [3, 2], "auto_pad": "SAME_UPPER"}
+    saved(network([("ConvTranspose", ["x", "w"], "y", short)], {"w": numbers(3, 2, 1, 4)}))
+    assert "its auto_pad SAME_UPPER needs a kernel, with its gaps" in refusal("net.onnx")
+    loop: list[Any] = [
+        ("Conv", ["q", "w"], "a", {}),
+        ("Relu", ["a"], "q", {}),
+        ("Relu", ["q"], "y", {}),
+    ]
+    saved(network([*loop, ("Abs", ["x"], "z", {})], {"w": numbers(3, 3, 1, 1)}))
+    assert "its graph is a loop, as node " in refusal("net.onnx:y")
+    assert len(Chain("net.onnx:z")) == 1
     saved(network([("Relu", ["x"], "y", {}), ("Abs", ["x"], "y", {})], {}))
     assert "is damaged: two nodes make 'y'" in refusal("net.onnx")
 
 
 def test_weights_of_a_network_that_does_not_run_are_advised(saved):
     """As networks of TensorFlow begin; some exporters write -1 for sides of any length."""
-    nodes = [("Transpose", ["x"], "t", {"perm": [0, 3, 1, 2]}), ("Conv", ["t", "w"], "y", CONV)]
+    nodes: list[Any] = [
+        ("Transpose", ["x"], "t", {"perm": [0, 3, 1, 2]}),
+        ("Conv", ["t", "w"], "y", CONV),
+    ]
     model = network(nodes, {"w": numbers(3, 3, 3, 3)}, (-1, -1, -1, 3))
     text = refusal(saved(model))
     assert text.endswith(
@@ -329,6 +347,10 @@ def test_weights_of_a_network_that_does_not_run_are_advised(saved):
     )
     model.graph.input[0].type.tensor_type.shape.dim[3].dim_value = -(2**63)
     assert refusal(saved(model)) == text
+    for weights in (np.full((3, 3, 3, 3), np.nan, np.float32), numbers(3, 1, 3, 3)):
+        nodes[1] = ("Conv", ["t", "w"], "y", {"group": 3 // weights.shape[1]})
+        text = refusal(saved(network(nodes, {"w": weights}, (-1, -1, -1, 3))))
+        assert text.endswith("no node before it can be shown")  # -k would refuse them too
 
 
 def test_what_a_network_takes(saved):
@@ -351,8 +373,34 @@ def test_what_a_network_takes(saved):
         Chain("net.onnx")(np.zeros((2, 3, 4)))
     with pytest.raises(UsageError, match="mean has 2 numbers for 3 channels"):
         Chain("net.onnx --mean 1,2")(pixels)
-    with pytest.raises(UsageError, match="std must not be 0"):
-        Chain("net.onnx --std 1,0,1")
+    for std in ("1,0,1", "-1,1,1"):
+        with pytest.raises(UsageError, match="std must be above 0"):
+            Chain(f"net.onnx --std {std}")
+    with pytest.raises(UsageError, match="input scale must not be 0"):
+        Chain("net.onnx --input-scale 0")
+    Path("net.onnx:1").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"net.onnx:1 is a file, but no network"):
+        Chain("net.onnx:1")
+
+
+@pytest.mark.parametrize(
+    ("before", "made", "advice"),
+    [
+        ("maxpool 2", "16x12", "; use --resize 6x4"),
+        ("upsample 2", "64x48", ""),
+        ("conv -k box:3 --padding 0", "30x22", "; use --resize 5x4"),
+        ("globalpool avg", "1x1", ""),
+    ],
+)
+def test_layers_before_a_network_change_the_size_that_is_advised(saved, before, made, advice):
+    saved(network([("Relu", ["x"], "y", {})], {}, (1, 3, 2, 3)))
+    with pytest.raises(UsageError) as caught:
+        Chain([before, "net.onnx"])(np.zeros((24, 32, 3)))
+    words = f"takes inputs of 3x2, and the layers before it give {made}{advice}"
+    assert str(caught.value).endswith(words)
+    if advice:
+        columns, rows = map(int, advice.rpartition(" ")[2].split("x"))
+        assert Chain([before, "net.onnx"])(np.zeros((rows, columns, 3))).shape == (2, 3, 3)
 
 
 def test_a_network_of_one_channel_takes_gray(saved):

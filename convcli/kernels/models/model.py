@@ -22,6 +22,7 @@ from convcli.kernels.reading import MAX_BYTES
 
 MAX_DIMENSIONS = 64  # numpy's own limit
 MAX_SIDE = 2**62
+WEIGHT_AXES = 4  # of a convolution's weights: (N, C, kh, kw)
 LONGEST_NAME = 80  # characters of a name that are shown
 CHUNK = 2**20  # bytes that are read at a time: a size that lies costs no more memory
 
@@ -45,6 +46,14 @@ class Tensor(NamedTuple):
     dtype: str
     read: Callable[[], NDArray[Any]] | None = None
     problem: str = ""
+
+    @property
+    def fault(self) -> str:
+        """Why a convolution cannot use it as weights; empty if nothing is known against it."""
+        if not self.problem and len(self.shape) > WEIGHT_AXES:
+            axes = len(self.shape)
+            return f"its weights have {axes} axes, and those of images have {WEIGHT_AXES}"
+        return self.problem
 
     def numbers(self) -> NDArray[Any]:
         """Return the numbers, in the file's shape.

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError, count_text, prefix_errors, quoted, shown
 from convcli.geometry import pads_text, pair_text
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.models.model import LONGEST_NAME, Convolution, Model, Tensor, short_name
+from convcli.kernels.models.model import (
+    LONGEST_NAME,
+    WEIGHT_AXES,
+    Convolution,
+    Model,
+    Tensor,
+    short_name,
+)
 from convcli.kernels.models.spec import ModelSpec
 from convcli.kernels.reading import open_file
 
@@ -172,9 +179,17 @@ def _first(model: Model) -> Tensor:
         return next(plain, model.convolutions[0]).weights
     if len(model.tensors) == 1:
         return model.tensors[0]
+    words = "holds no weights of a convolution, which have four dimensions"
+    if any(len(tensor.shape) == WEIGHT_AXES + 1 for tensor in model.tensors):
+        words += "; those of five are of a convolution of volumes"
+    least = 2 if model.layout == "torch" else 1
+    usable = [
+        tensor.name
+        for tensor in model.tensors
+        if not tensor.problem and least <= len(tensor.shape) <= WEIGHT_AXES
+    ]
     raise KernelError(
-        "holds no weights of a convolution, which have four dimensions; name one of its tensors "
-        f"after a colon: {_some(model)}"
+        f"{words}; name one of its tensors after a colon: {_listed(usable)}" if usable else words
     )
 
 

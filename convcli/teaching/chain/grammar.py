@@ -26,6 +26,7 @@ from convcli.choices import (
 from convcli.errors import UsageError, shown
 from convcli.geometry import parse_anchor, parse_padding, parse_pair
 from convcli.kernels.models.spec import ModelSpec, parse_model
+from convcli.kernels.reading import is_file
 from convcli.teaching.chain.builders import (
     build_batchnorm,
     build_conv,
@@ -447,6 +448,8 @@ def find_layer(name: str) -> LayerSyntax:
         return LAYERS[name]
     if parse_model(name):
         return NETWORK
+    if is_file(name):
+        raise UsageError(f"{shown(name)} is a file, but no network, whose name ends in .onnx")
     if name[:1].isdecimal():
         raise UsageError(
             f"{name} is no layer: a number follows an option, or a layer that takes one, such as "

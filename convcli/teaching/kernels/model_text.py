@@ -8,7 +8,7 @@ from typing import Any
 
 from convcli.errors import KernelError, count_text, shown
 from convcli.geometry import Pair, pair_text
-from convcli.kernels.models.model import Convolution, Model, Tensor, short_name
+from convcli.kernels.models.model import WEIGHT_AXES, Convolution, Model, Tensor, short_name
 from convcli.kernels.models.spec import SUFFIXES, parse_model
 from convcli.kernels.models.weights import open_model, transposed_layer
 from convcli.teaching.text_table import table_lines, wrapped
@@ -55,6 +55,7 @@ def _data(path: str, model: Model) -> dict[str, Any]:
             "dilation": each.dilation,
             "groups": each.groups,
             "transposed": each.is_transposed,
+            "problem": each.weights.fault or None,
         }
         for number, each in enumerate(model.convolutions, 1)
     ]
@@ -85,6 +86,18 @@ def _text(path: str, model: Model) -> str:
         words = f"transposed: {', '.join(map(str, transposed))}; the first is"
         command = f"convcli chain IMAGE {transposed_layer(f'{path}:{number}', first)}"
         parts.append("\n".join((*wrapped(words.split()), command)))
+    faults: dict[str, list[int]] = {}
+    for number, each in enumerate(convolutions, 1):
+        if each.weights.fault:
+            faults.setdefault(each.weights.fault, []).append(number)
+    for fault, numbers in faults.items():
+        words = f"{', '.join(map(str, numbers))} cannot be used: {fault}"
+        parts.append("\n".join(wrapped(words.split())))
+    volumes = [short_name(each.name) for each in others if len(each.shape) == WEIGHT_AXES + 1]
+    if volumes:
+        names = ", ".join(volumes[:_MOST_OTHERS])
+        words = f"{names} cannot be used: these may be weights of convolutions of volumes"
+        parts.append("\n".join(wrapped(words.split())))
     if others:
         rows = [("other tensor", "shape", "type"), *map(_other_row, others[:_MOST_OTHERS])]
         parts.append("\n".join(table_lines(rows, left=[0, 1], shrink=0)))

@@ -14,6 +14,7 @@ from convcli.kernels.models import protobuf
 from convcli.kernels.models.onnx import read_model
 from convcli.kernels.models.onnx_graph import TYPES
 from convcli.kernels.spec import get_kernel, read_spec
+from convcli.teaching.kernels.model_text import list_model
 
 KINDS = {kind: np.dtype(code) for kind, code in TYPES.items() if kind != 16}
 SHAPES = array_shapes(min_dims=0, max_dims=4, max_side=4)
@@ -329,3 +330,5 @@ def test_a_network_of_the_onnx_package(tmp_path):
     onnx.save(onnx.helper.make_model(graph), path, save_as_external_data=True, size_threshold=0)
     with pytest.raises(KernelError, match=r"net\.onnx: W: its numbers lie in another file"):
         read_spec(str(path))
+    text = " ".join(list_model(str(path)).split())
+    assert "1, 2 cannot be used: its numbers lie in another file, which is not read" in text

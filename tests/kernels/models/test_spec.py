@@ -7,6 +7,7 @@ from convcli.errors import KernelError
 from convcli.kernels.files import read_biases
 from convcli.kernels.models.spec import parse_model
 from convcli.kernels.spec import get_kernel, read_spec
+from convcli.teaching.kernels.model_text import list_model
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,13 @@ def test_without_a_convolution_a_name_is_needed_unless_there_is_one_array(tmp_pa
     np.savez("two.npz", a=np.eye(3), b=np.eye(2))
     with pytest.raises(KernelError, match=r"four dimensions; name one of its tensors .*: a, b"):
         get_kernel("two.npz")
+    np.savez("volumes.npz", w=np.ones((3, 3, 3, 1, 2)), b=np.ones(2))
+    words = "; those of five are of a convolution of volumes; name one of its tensors"
+    with pytest.raises(KernelError, match=words + " after a colon: b$"):
+        get_kernel("volumes.npz")
+    assert read_spec("volumes.npz:b").kernels[0].matrix.shape == (1, 2)
+    text = list_model("volumes.npz")
+    assert "\nw cannot be used: these may be weights of convolutions of volumes\n" in text
     np.savez("none.npz")
     with pytest.raises(KernelError, match=r"none\.npz: holds no arrays"):
         get_kernel("none.npz")
