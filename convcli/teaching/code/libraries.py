@@ -37,6 +37,7 @@ FFMPEG_DIVISOR = 49  # the largest whose quotients of 16 bits float32 rounds as 
 FFMPEG_WEIGHT = 2**15  # of magnitudes; sums of 16 bits stay below 2**31
 DFT_AREA = 50  # of a window; OpenCV sums larger ones by Fourier transforms, which are not exact
 SCIPY_REACH = 8  # pixels before an image of 2 from which on SciPy 1.17.1 reflects wrongly
+PILLOW_SIDE = 5  # of the largest kernel of Pillow
 PILLOW_SUM = 255  # of magnitudes; Pillow sums in float32, exact up to 2**24, pixels of 16 bits
 
 
@@ -166,16 +167,24 @@ def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     ring = max(down, rows - 1 - down, across, columns - 1 - across, 1)
     _check_one_kernel("Pillow", image_filter, facts, ("clip",))
     kernel, bias, problem = image_filter.kernels[0], float(facts["bias"]), ""
-    if ring > 2:
-        problem = f"has kernels up to 5x5, not {size_text((rows, columns))}"
+    if max(rows, columns) > PILLOW_SIDE:
+        problem = f"Pillow has kernels up to 5x5, not {size_text((rows, columns))}"
+    elif ring > PILLOW_SIDE // 2:
+        problem = (
+            "Pillow has the anchor in the middle of a 5x5 kernel, and this one reaches "
+            f"{ring} pixels from its anchor"
+        )
     elif facts["is_integer"] and kernel.divisor % 2 != 1:
-        problem = f"rounds half up, not to even, and sums divided by {facts['divisor']} have halves"
+        problem = (
+            f"Pillow rounds half up, not to even, and sums divided by {facts['divisor']} have "
+            "halves"
+        )
     elif bias % 1:
-        problem = f"rounds half up, not to even, and a bias of {facts['bias']} gives halves"
+        problem = f"Pillow rounds half up, not to even, and a bias of {facts['bias']} gives halves"
     elif not facts["is_pixel"]:
-        problem = f"holds no border of {facts['fill']}"
+        problem = f"Pillow holds no border of {facts['fill']}"
     if problem:
-        raise _refusal("Pillow", problem)
+        raise _refusal(problem)
     matrix = spread(windows.weights[0], windows.geometry.dilation)
     around = [
         (ring - before, ring - (side - 1 - before))
@@ -209,19 +218,19 @@ def _magick_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
         )
     ]
     if facts["is_biased"]:
-        problem = "adds no bias"
+        problem = "add no bias"
     elif not facts["is_integer"] or kernel.divisor != 1:
-        problem = "rounds to 16 bits before it rounds to 8, which keeps integers alone as they are"
+        problem = "take integer weights without a divisor, since other sums would be rounded twice"
     elif facts["border"] not in MAGICK_PIXELS:
-        problem = f"has no border {facts['border']!r}"
+        problem = f"have no border {facts['border']!r}"
     elif min(chopped) < 0:
-        problem = "pads no more than the kernel reaches"
+        problem = "pad no more than the kernel reaches"
     elif facts["is_strided"]:
-        problem = "has no stride"
+        problem = "have no stride"
     elif not facts["channels_auto"]:
-        problem = "weighs channels in another way"
+        problem = f"have no --channels {facts['channels']}"
     if problem:
-        raise _refusal("ImageMagick", problem)
+        raise _refusal(f"programs for ImageMagick {problem}")
     matrix = spread(windows.weights[0], geometry.dilation)
     gravities = ("North", "South", "West", "East")
     sizes = [f"0x{side}" if place < 2 else f"{side}x0" for place, side in enumerate(chopped)]
@@ -245,13 +254,13 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
     _check_one_kernel("vips", image_filter, facts, ("clip", "abs"))
     problem = ""
     if facts["border"] not in VIPS_EXTENDS:
-        problem = f"has no border {facts['border']!r}"
+        problem = f"have no border {facts['border']!r}"
     elif facts["channels_gray"] or facts["channels_rgb"]:
-        problem = "turns colors into gray in another way"
+        problem = f"have no --channels {facts['channels']}"
     elif facts["is_bias_in_levels"]:
-        problem = "adds one bias, whatever the depth of the image"
+        problem = "add the same bias to images of 8 and of 16 bits"
     if problem:
-        raise _refusal("vips", problem)
+        raise _refusal(f"programs for vips {problem}")
     matrix = spread(windows.weights[0], windows.geometry.dilation)
     return {
         "vips_extend": VIPS_EXTENDS[facts["border"]],
@@ -269,23 +278,23 @@ def _ffmpeg_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     _check_one_kernel("FFmpeg", image_filter, facts, ("clip",))
     bias, problem = float(facts["bias"]), ""
     if max(rows, columns) > FFMPEG_SIDE:
-        problem = f"has kernels up to 7x7, not {size_text((rows, columns))}"
+        problem = f"have kernels up to 7x7, not {size_text((rows, columns))}"
     elif not facts["is_integer"] or np.abs(matrix).sum() >= FFMPEG_WEIGHT:
-        problem = "has small integers as weights alone"
+        problem = f"take integers as weights, whose magnitudes sum to less than {FFMPEG_WEIGHT:,}"
     elif kernel.divisor != (matrix.sum() or 1):
-        problem = "divides by the sum of the weights, and by nothing else"
+        problem = "divide by the sum of the weights"
     elif kernel.divisor % 2 != 1 or bias % 1 or kernel.divisor > FFMPEG_DIVISOR:
-        problem = "rounds half up, not to even"
+        problem = f"round half up, not to even, and divide by {FFMPEG_DIVISOR} at most"
     elif bias < 0 or facts["is_bias_in_levels"]:
-        problem = "adds no bias below 0, and the same whatever the depth of the image"
+        problem = "add no bias below 0, and the same to images of 8 and of 16 bits"
     elif facts["is_padded"] and facts["border"] not in FFMPEG_BORDERS:
-        problem = f"has no border {facts['border']!r}"
+        problem = f"have no border {facts['border']!r}"
     elif facts["is_strided"]:
-        problem = "has no stride"
+        problem = "have no stride"
     elif not facts["channels_auto"]:
-        problem = "turns colors into gray in another way"
+        problem = f"have no --channels {facts['channels']}"
     if problem:
-        raise _refusal("FFmpeg", problem)
+        raise _refusal(f"programs for FFmpeg {problem}")
     side = max(3, rows + 1 - rows % 2, columns + 1 - columns % 2)
     above, before = (side - rows) // 2, (side - columns) // 2
     square = np.pad(matrix, ((above, side - rows - above), (before, side - columns - before)))
@@ -348,15 +357,15 @@ def _check_one_kernel(
 ) -> None:
     """Raise UsageError for what a library that filters with one kernel cannot do."""
     if facts["several"]:
-        raise _refusal(library, "does not combine kernels")
+        raise _refusal(f"programs for {library} do not combine kernels")
     if facts["sums_channels"]:
-        raise _refusal(library, "does not sum over channels")
+        raise _refusal(f"programs for {library} do not sum over channels")
     if image_filter.range not in ranges:
-        raise _refusal(library, f"has no --range {image_filter.range}")
+        raise _refusal(f"programs for {library} have no --range {image_filter.range}")
 
 
-def _refusal(library: str, problem: str) -> UsageError:
-    return UsageError(f"{library} {problem}; --for numpy writes this filter")
+def _refusal(problem: str) -> UsageError:
+    return UsageError(f"{problem}; --for numpy writes this filter")
 
 
 def _indented(matrix: Any) -> str:

@@ -99,8 +99,8 @@ def _check(image_filter: Filter) -> None:
             )
         if _depends_on_size(conv):
             raise UsageError(
-                f"padding {conv.padding} with a stride sets kernels of different sizes apart "
-                "by the size of the image; use --padding same"
+                f"no program combines kernels of different sizes with padding {conv.padding} and "
+                "a stride; convcli apply does"
             )
 
 
@@ -136,6 +136,7 @@ def _channel_facts(channels: str) -> dict[str, Any]:
     facts: dict[str, Any] = {f"channels_{name}": name == channels for name in CHANNELS}
     plane = list(PLANES).index(channels) if channels in PLANES else 0
     return facts | {
+        "channels": channels,
         "is_plane": channels in PLANES,
         "plane": plane,
         "bgr_plane": 2 - plane,

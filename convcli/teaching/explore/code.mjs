@@ -93,8 +93,8 @@ function checkCode({ kernels, conv }) {
     }
     if (dependsOnSize(conv)) {
       throw new UsageError(
-        `padding ${conv.padding} with a stride sets kernels of different sizes apart by the ` +
-          "size of the image; use --padding same",
+        `no program combines kernels of different sizes with padding ${conv.padding} and ` +
+          "a stride; convcli apply does",
       );
     }
   }

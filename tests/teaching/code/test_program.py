@@ -581,7 +581,7 @@ def test_a_bank_gives_one_kernel(tmp_path):
         ),
         (
             ["-k", "blur", "-k", "box:9", "--combine", "sum", "--for", "pillow"],
-            "Pillow does not combine kernels; --for numpy writes this filter",
+            "programs for Pillow do not combine kernels; --for numpy writes this filter",
         ),
         (
             ["-k", "1 2", "--border", "constant", "--fill", "nan", "--for", "numpy"],
@@ -592,20 +592,28 @@ def test_a_bank_gives_one_kernel(tmp_path):
                 *["-k", "1 2", "-k", "blur", "--combine", "sum", "--padding", "same-upper"],
                 *["--stride", "2", "--for", "numpy"],
             ],
-            "padding same-upper with a stride sets kernels of different sizes apart by the size",
+            "no program combines kernels of different sizes with padding same-upper and a stride; "
+            "convcli apply does",
         ),
         (
             ["-k", "outline", "--border", "reflect", "--for", "vips"],
-            "vips has no border 'reflect'; --for numpy writes this filter",
+            "programs for vips have no border 'reflect'; --for numpy writes this filter",
         ),
         (
             ["-k", "1 2", "--for", "ffmpeg"],
-            "FFmpeg divides by the sum of the weights, and by nothing else; "
-            "--for numpy writes this filter",
+            "programs for FFmpeg divide by the sum of the weights; --for numpy writes this filter",
         ),
         (
             ["-k", "outline", "--border", "zero", "--for", "ffmpeg"],
-            "FFmpeg has no border 'zero'; --for numpy writes this filter",
+            "programs for FFmpeg have no border 'zero'; --for numpy writes this filter",
+        ),
+        (
+            ["-k", "box:5", "--padding", "valid", "--anchor", "0,0", "--for", "pillow"],
+            "Pillow has the anchor in the middle of a 5x5 kernel, and this one reaches 4 pixels",
+        ),
+        (
+            ["-k", "outline", "--channels", "r", "--for", "imagemagick"],
+            "programs for ImageMagick have no --channels r; --for numpy writes this filter",
         ),
         (
             ["-k", "blur", "--range", "raw", "--for", "c"],
