@@ -30,7 +30,7 @@ PROGRAMS = {
     "javascript": "node",
 }
 NETPBM = ("c", "javascript")  # read and write PGM and PPM
-NEAR_TIE = 1e-5  # of the largest value
+NEAR = 1e-6  # of white times the sum of the magnitudes of weights, as programs say
 ANYTHING = ("numpy", "scipy", "opencv", "torch", "skimage", "keras")  # can write every filter
 BACKENDS = ("jax", "torch", "tensorflow")  # of Keras
 # Keras on PyTorch asks NumPy for copies in an old way.
@@ -117,7 +117,7 @@ def command_of(program, folder):
     if runner:
         return [*runner, code]
     warnings = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
-    subprocess.run(["cc", *warnings, "-O1", "-o", folder / "filter", code, "-lm"], check=True)
+    subprocess.run(["cc", *warnings, "-O2", "-o", folder / "filter", code, "-lm"], check=True)
     return [folder / "filter"]
 
 
@@ -157,9 +157,17 @@ def as_netpbm(source):
 
 
 def exact_values(options, source, folder):
-    """Return the values before they are rounded, as the program for NumPy has them."""
+    """Return the values before they are rounded, as NumPy has them, and how near `apply` comes."""
     program = convcli("code", *options, "--for", "numpy")
-    return run(program, source, folder / "exact.png")["values"]
+    found = run(program, source, folder / f"exact{'.npy' if 'raw' in options else '.png'}")
+    weights, divisor = found["kernels" if "kernels" in found else "kernel"], 1
+    if division := re.search("^(?:values = values|maps = maps) / (.*)", program, re.MULTILINE):
+        divisor = np.array(eval(division[1], found)).reshape(-1, *[1] * (weights.ndim - 1))
+    white = np.abs(found["planes"]).max()
+    near = NEAR * white * np.abs(weights / divisor).sum()
+    if "low" in found and found["high"] > found["low"]:
+        near *= found["white"] / (found["high"] - found["low"])
+    return found["values"], near
 
 
 def read(path):
@@ -187,14 +195,15 @@ def compare(library, folder, name, options):
     assert actual.shape == expected.shape
     assert actual.dtype == expected.dtype
     if "raw" in options:
-        limit = NEAR_TIE * max(np.abs(expected).max(), 255)
-        np.testing.assert_allclose(actual, expected, rtol=0, atol=limit)
+        _, near = exact_values(options, folder / source, folder)
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=near)
     elif "may differ by 1" in program:
-        values = exact_values(options, folder / source, folder).reshape(actual.shape)
+        values, near = exact_values(options, folder / source, folder)
+        values = values.reshape(actual.shape)
         distance = np.abs(values - np.floor(values) - 0.5)
         differs = actual != expected
         assert (np.abs(actual.astype(int) - expected)[differs] == 1).all()
-        assert (distance[differs] <= NEAR_TIE * max(np.abs(values).max(), 255)).all()
+        assert (distance[differs] <= near).all()
     else:
         np.testing.assert_array_equal(actual, expected)
 
@@ -367,6 +376,27 @@ def test_images_with_a_palette_or_alpha_have_no_result(library, mode, folder, tm
     words = words_of_failure(program, tmp_path, source, target)
     assert re.match(rf".*image.png (cannot be read, or )?has .*(alpha|mode {mode}).*;", words)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("library", NETPBM)
+@pytest.mark.parametrize("header", ["P5 2 1 255#w\n", "P5 2 1 255", "P5 2 1 254 ", "P5 2 x 255\n"])
+def test_headers_that_are_not_of_netpbm_are_refused(library, header, tmp_path):
+    """The pixels would begin at another byte."""
+    if not is_installed(library):
+        pytest.skip(f"{library} is not installed")
+    source, target = tmp_path / "image.pgm", tmp_path / "none.pgm"
+    source.write_bytes(header.encode() + b"AB" * 9)
+    program = convcli("code", "-k", "1", "--for", library)
+    assert "reads PGM" in words_of_failure(program, tmp_path, source, target) or library != "c"
+    assert not target.exists()
+
+
+@pytest.mark.skipif(not is_installed("c"), reason="no C compiler is installed")
+@pytest.mark.parametrize("range_", ["rescale", "percentile"])
+@pytest.mark.parametrize("options", ["-k blur", "-k luma", "-k blur -k 1,2 --combine magnitude"])
+def test_compilers_warn_of_nothing(range_, options, tmp_path):
+    words = [*options.split(), "--border", "reflect", "--range", range_, "--for", "c"]
+    command_of(convcli("code", *words), tmp_path)
 
 
 def test_a_program_fails_in_one_line(library, folder, tmp_path):
