@@ -110,6 +110,7 @@ def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
     repeats = border in ("reflect", "symmetric", "wrap")
     return {
         "torch_pads_first": facts["is_padded"] and repeats,
+        "torch_source": "padded" if facts["is_padded"] and repeats else "np.atleast_3d(image)",
         "torch_pads": facts["is_padded"] and not repeats,
         "torch_mode": TORCH_MODES.get(border, border),
         "torch_fill": f", value={facts['fill']}" * (border == "constant"),

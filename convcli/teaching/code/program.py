@@ -199,6 +199,7 @@ def _window_facts(image_filter: Filter, windows: Windows) -> dict[str, Any]:
     (rows, columns), (across, down) = geometry.extent, geometry.anchor[::-1]
     same = pads == Pads(down, rows - 1 - down, across, columns - 1 - across)
     fitted = _depends_on_size(conv) and (rows, columns) != (1, 1)
+    axes = np.stack(windows.weights).shape[len(windows.weights) == 1 : -2]
     return {
         # Where they depend on the image, they are names of the program's variables.
         **{side: side if fitted else pad for side, pad in pads._asdict().items()},
@@ -208,6 +209,7 @@ def _window_facts(image_filter: Filter, windows: Windows) -> dict[str, Any]:
         "is_same": same and not fitted,
         "rows": rows,
         "columns": columns,
+        "spread_shape": ", ".join(map(str, (*axes, rows, columns))),
         "below": rows - 1,
         "beside": columns - 1,
         "anchor_row": down,

@@ -221,12 +221,16 @@ function pythonNumber(number) {
   return `${digits}e${sign}${exponent.replace("-", "").padStart(2, "0")}`;
 }
 
-function windowFacts({ conv }, { geometry }) {
+function windowFacts({ conv, kernels }, { weights, geometry }) {
   const { pads, stride, dilation, anchor, extent } = geometry;
   const [[rows, columns], [down, across]] = [extent, anchor];
   const ofSame = [down, rows - 1 - down, across, columns - 1 - across];
   const own = [pads.top, pads.bottom, pads.left, pads.right];
   const isFitted = dependsOnSize(conv) && (rows > 1 || columns > 1);
+  const axes = [
+    ...(weights.length > 1 ? [weights.length] : []),
+    ...(kernels[0].addsChannels ? [weights[0].length] : []),
+  ];
   const names = { top: "top", bottom: "bottom", left: "left", right: "right" };
   return {
     // Where they depend on the image, they are names of the program's variables.
@@ -237,6 +241,7 @@ function windowFacts({ conv }, { geometry }) {
     is_same: `${own}` === `${ofSame}` && !isFitted,
     rows,
     columns,
+    spread_shape: [...axes, rows, columns].join(", "),
     below: rows - 1,
     beside: columns - 1,
     anchor_row: down,
@@ -413,6 +418,7 @@ function torchFacts(facts, border) {
   const repeats = ["reflect", "symmetric", "wrap"].includes(facts.border);
   return {
     torch_pads_first: facts.is_padded && repeats,
+    torch_source: facts.is_padded && repeats ? "padded" : "np.atleast_3d(image)",
     torch_pads: facts.is_padded && !repeats,
     torch_mode: border,
     torch_fill: facts.border_constant ? `, value=${facts.fill}` : "",

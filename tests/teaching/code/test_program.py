@@ -160,11 +160,12 @@ def exact_values(options, source, folder):
     """Return the values before they are rounded, as NumPy has them, and how near `apply` comes."""
     program = convcli("code", *options, "--for", "numpy")
     found = run(program, source, folder / f"exact{'.npy' if 'raw' in options else '.png'}")
-    weights, divisor = found["kernels" if "kernels" in found else "kernel"], 1
+    weights = found["kernels" if "kernels" in found else "kernel"]
     if division := re.search("^(?:values = values|maps = maps) / (.*)", program, re.MULTILINE):
-        divisor = np.array(eval(division[1], found)).reshape(-1, *[1] * (weights.ndim - 1))
+        divisors = np.ravel(eval(division[1], found))
+        weights = weights / divisors.reshape(-1, *[1] * (weights.ndim - 1))
     white = np.abs(found["planes"]).max()
-    near = NEAR * white * np.abs(weights / divisor).sum()
+    near = NEAR * white * np.abs(weights).sum()
     if "low" in found and found["high"] > found["low"]:
         near *= found["white"] / (found["high"] - found["low"])
     return found["values"], near
@@ -397,6 +398,27 @@ def test_headers_that_are_not_of_netpbm_are_refused(library, header, tmp_path):
 def test_compilers_warn_of_nothing(range_, options, tmp_path):
     words = [*options.split(), "--border", "reflect", "--range", range_, "--for", "c"]
     command_of(convcli("code", *words), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["gray", "color", "deep"])
+def test_a_transparent_color_is_alpha(library, name, folder, tmp_path):
+    """OpenCV alone does not see that of a gray image."""
+    if library in NETPBM or (library == "opencv" and name != "color"):
+        return
+    source, target = tmp_path / "image.png", tmp_path / "none.png"
+    Image.open(folder / f"{name}.png").save(source, transparency=(7,) * 3 if name == "color" else 7)
+    program = convcli("code", "-k", "outline", "--border", "edge", "--for", library)
+    words = words_of_failure(program, tmp_path, source, target)
+    assert re.search("alpha.*; convert it", words)
+    assert not target.exists()
+
+
+def test_no_placeholder_is_left_to_work_out(library):
+    words = ["-k", "1 2 1; 0 1 0; 0 0 1", "--border", "edge", "--dilation", "2"]
+    if not is_refused(library, words):
+        program = convcli("code", *words, "--for", library)
+        assert "shape[:-2]" not in program
+        assert program.count("atleast_3d") <= 1
 
 
 def test_a_program_fails_in_one_line(library, folder, tmp_path):
