@@ -245,3 +245,35 @@ def test_means_are_those_of_astropy(seed):
     weights = kernel[::-1, ::-1] / kernel.sum()
     result = cross_correlate(image, weights, border=border, mask=mask, nan="ignore")
     np.testing.assert_allclose(result, expected, rtol=1e-9)
+
+
+def by_astropy(image, weights):
+    astropy = pytest.importorskip("astropy.convolution")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return astropy.convolve(
+            np.array([image]), [weights[::-1]], "extend", normalize_kernel=False
+        )[0]
+
+
+def test_astropy_keeps_a_pixel_whose_window_has_valid_pixels_of_weight_0_alone():
+    """Other windows of weights of one sign are equal."""
+    image = [1, np.nan, 5, np.nan, 9, 2, 3]
+    ours = cross_correlate([image], [[0.5, 0, 0.5]], nan="ignore")[0]
+    theirs = by_astropy(image, [0.5, 0, 0.5])
+    assert np.isnan(ours).tolist() == [place == 2 for place in range(7)]
+    assert theirs[2] == image[2]
+    np.testing.assert_allclose(np.delete(ours, 2), np.delete(theirs, 2))
+
+
+def test_astropy_scales_sums_of_weights_of_both_signs():
+    image = [1, np.nan, 5, 4, 9]
+    theirs = by_astropy(image, [-1, 4, -1])
+    ours = cross_correlate([image], [[-1, 4, -1]], nan="ignore")[0]
+    assert theirs[0] == (-1 + 4) * 2 / 3  # scaled by sum(w) / sum(valid w)
+    assert ours[0] == -1 + 4 - 1  # with the pixel at the anchor in place of NaN
+    assert np.isnan(ours).tolist() == [False, True, False, False, False]
+    assert theirs[1] == (1 + 5)
+    np.testing.assert_allclose(theirs[3:], ours[3:])
+    with pytest.raises(ValueError, match="sum close to zero"):
+        by_astropy(image, [-1, 0, 1])
