@@ -279,7 +279,7 @@ def map_shape(image: ImageData, image_filter: Filter) -> Pair:
         GeometryError: the kernel exceeds the padded image.
     """
     conv = image_filter.conv
-    return conv.geometry(image.shape, image_filter.kernels[0].shape).output_shape
+    return conv.geometry(image.pixels.shape, image_filter.kernels[0].shape).output_shape
 
 
 def result_axes(image: ImageData, image_filter: Filter, geometry: Geometry) -> OutputAxes:

@@ -12,7 +12,7 @@ from math import gcd, prod
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
 
-from convcli.choices import ANCHORS, BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
+from convcli.choices import ANCHORS, BORDER_SYNONYMS, BORDERS, MOST_COLORS, OPERATIONS, PADDINGS
 from convcli.errors import GeometryError, UsageError, short_repr
 
 Pair = tuple[int, int]
@@ -37,11 +37,21 @@ class ConvOptions(NamedTuple):
     dilation: IntOrPair = 1
     anchor: Anchor = "before"
 
-    def geometry(self, shape: Pair, kernel: Pair) -> Geometry:
-        """Return the windows of a kernel of this size; see :func:`conv_geometry`."""
-        return conv_geometry(
-            shape, kernel, self.padding, self.stride, self.dilation, self.operation, self.anchor
-        )
+    def geometry(self, shape: tuple[int, ...], kernel: Pair) -> Geometry:
+        """Return the windows of a kernel of this size; see :func:`conv_geometry`.
+
+        The shape is that of an image, (H, W) or (H, W, C). Errors name more channels than colors
+        have, since a volume looks the same.
+        """
+        size, rules = (shape[0], shape[1]), (self.padding, self.stride, self.dilation)
+        try:
+            return conv_geometry(size, kernel, *rules, self.operation, self.anchor)
+        except GeometryError as error:
+            if len(shape) == 2 or shape[2] <= MOST_COLORS:
+                raise
+            raise GeometryError(
+                f"{error} (the last axis of its shape {shape} was read as {shape[2]} channels)"
+            ) from error
 
 
 def fill_value(fill: float | None, border: str | None) -> float:

@@ -183,7 +183,7 @@ def _bands(windows: Geometry) -> int:
 
 def _geometry(shape: tuple[int, ...], kernel: tuple[int, ...], options: ConvOptions) -> Geometry:
     size: Pair = (kernel[-2], kernel[-1])
-    return options.geometry((shape[0], shape[1]), size)
+    return options.geometry(shape, size)
 
 
 def memory_text(size: int) -> str:

@@ -329,7 +329,7 @@ def _sizes(
         The geometry; rows and columns of the kernel that are summed; the geometry of strips without
         gaps; and the rows of the padded image.
     """
-    geometry = options.geometry((shape[0], shape[1]), kernel)
+    geometry = options.geometry(shape, kernel)
     check_sides(geometry)
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0

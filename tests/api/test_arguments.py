@@ -920,3 +920,14 @@ def test_numbers_that_no_machine_holds_are_refused_in_words():
         plan((2**31 - 1, 2**31 - 1, 3), "f8", [[1]])
     with pytest.raises(KernelError, match="divisor must be a number, not "):
         cross_correlate([[1]], [[1]], divisor=Decimal("sNaN"))
+
+
+def test_errors_of_sizes_name_more_channels_than_colors_have():
+    """A volume cannot be told from an image."""
+    note = (
+        r"kernel 7x7 exceeds the 6x5 input \(the last axis of its shape \(5, 6, 6\) was read as 6"
+    )
+    with pytest.raises(convcli.GeometryError, match=note):
+        convcli.cross_correlate(np.ones((5, 6, 6)), np.ones((7, 7)), padding="valid")
+    with pytest.raises(convcli.GeometryError, match=r"the 6x5 input$"):
+        convcli.cross_correlate(np.ones((5, 6, 3)), np.ones((7, 7)), padding="valid")

@@ -171,6 +171,11 @@ def test_verbose_names_more_channels_than_colors_have(apply, here, channels):
     ran = apply("-k", "1 1", "-k", "luma", "in.npy", "--out-dir", "out")
     note = "the image has 6, the last axis of its shape (4, 5, 6)"
     assert any(note in line for line in ran.errors) is (channels == 6)
+    ran = apply("-k", "box:7", "--padding", "valid", "in.npy", "-o", "out.npy", "--overwrite")
+    note = "kernel 7x7 exceeds the 5x4 input"
+    if channels == 6:
+        note += " (the last axis of its shape (4, 5, 6) was read as 6 channels)"
+    assert ran.errors == [f"Error: in.npy: {note}"]
 
 
 def test_json_has_the_numbers(apply, photo, gray, by_scipy):
