@@ -1,4 +1,4 @@
-"""How functions of other libraries convolve: what ``--like`` sets.
+"""How functions of other libraries convolve: what ``--like`` sets, and what they call borders.
 
 Sources: the documentation of the libraries, and tests that call the functions.
 """
@@ -62,3 +62,41 @@ CONVENTIONS: dict[LikeName, Convention] = {
         "values are floats there, which are truncated where they are written with 8 bits",
     ),
 }  # fmt: skip
+
+_NDIMAGE_NAMES: dict[Border, str] = {
+    "edge": "nearest",
+    "zero": "constant",
+    "reflect": "mirror",
+    "symmetric": "reflect",
+    "wrap": "wrap",
+    "constant": "constant",
+}
+# Borders as numpy.pad, scipy.ndimage, skimage.filters, torch.nn.functional.pad and
+# cv2.copyMakeBorder name them; those that are absent they do not have.
+BORDER_NAMES: dict[str, dict[Border, str]] = {
+    "numpy": {
+        "edge": "edge",
+        "zero": "constant",
+        "reflect": "reflect",
+        "symmetric": "symmetric",
+        "wrap": "wrap",
+        "constant": "constant",
+    },
+    "scipy": _NDIMAGE_NAMES,
+    "skimage": _NDIMAGE_NAMES,
+    "torch": {
+        "edge": "replicate",
+        "zero": "constant",
+        "reflect": "reflect",
+        "wrap": "circular",
+        "constant": "constant",
+    },
+    "opencv": {
+        "edge": "BORDER_REPLICATE",
+        "zero": "BORDER_CONSTANT",
+        "reflect": "BORDER_REFLECT_101",
+        "symmetric": "BORDER_REFLECT",
+        "wrap": "BORDER_WRAP",
+        "constant": "BORDER_CONSTANT",
+    },
+}

@@ -45,8 +45,8 @@ padding: pixels added around the image: one number for every side, (vertical, ho
 border: what the padding holds: ``edge`` (aaa|abcd|ddd), ``zero``,
     ``reflect`` (dcb|abcd|cba), ``symmetric`` (cba|abcd|dcb), ``wrap`` (bcd|abcd|abc), or
     ``constant``, named as in ``numpy.pad``, but for ``zero``.
-    scipy and scikit-image call ``symmetric`` reflect; OpenCV calls it BORDER_REFLECT, and
-    ``reflect`` BORDER_REFLECT_101. Synonyms: replicate and nearest (``edge``), zeros, mirror
+    scipy.ndimage and skimage.filters call ``symmetric`` reflect; OpenCV calls it BORDER_REFLECT,
+    and ``reflect`` BORDER_REFLECT_101. Synonyms: replicate and nearest (``edge``), zeros, mirror
     (``reflect``), circular (``wrap``).
 fill: the value of a ``constant`` border.
 stride: step between windows, one number or (rows, columns).
@@ -78,7 +78,7 @@ min_valid: the least share of sum(abs(w)), 0 to 1, that must lie on valid pixels
     any that is more than 0.""",
     "defaults": """\
 The defaults are padding ``same`` and border ``edge``. torch's are no padding, and zeros where it
-pads; scipy.ndimage's and scikit-image's are ``same`` and ``symmetric``; OpenCV's are ``same`` and
+pads; scipy.ndimage's and skimage.filters' are ``same`` and ``symmetric``; OpenCV's are ``same`` and
 ``reflect``; those of numpy.convolve and scipy.signal.convolve2d are ``full`` and zeros.""",
 }
 

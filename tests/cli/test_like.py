@@ -1,5 +1,6 @@
 """``--like`` gives the values of the libraries' own functions, even kernels included."""
 
+import importlib.util
 import json
 import os
 import re
@@ -15,8 +16,9 @@ from PIL import Image
 from scipy import ndimage, signal
 
 import convcli
+from convcli import choices
 from convcli.cli.main import root
-from convcli.conventions import CONVENTIONS
+from convcli.conventions import BORDER_NAMES, CONVENTIONS
 
 RNG = np.random.default_rng(8)
 KERNELS = [RNG.integers(-4, 5, shape) for shape in ((1, 1), (3, 3), (2, 2), (2, 5), (4, 1), (4, 3))]
@@ -43,6 +45,19 @@ def onnx_conv(image, kernel, **options):
     return reference.ReferenceEvaluator(model).run(None, values)[0][0, 0]
 
 
+def keras_conv(image, kernel):
+    """Keras on JAX has TensorFlow's SAME; where it is absent, SAME_UPPER of ONNX is the same."""
+    if not all(map(importlib.util.find_spec, ("keras", "jax"))):
+        return onnx_conv(image, kernel, auto_pad="SAME_UPPER")
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = importlib.import_module("keras")
+
+    planes = image[None, ..., None].astype(np.float32), kernel[..., None, None].astype(np.float32)
+    return np.asarray(keras.ops.conv(*planes, padding="same", data_format="channels_last"))[
+        0, ..., 0
+    ]
+
+
 def torch_conv(image, kernel):
     torch = pytest.importorskip("torch")
     planes, weight = (torch.from_numpy(each.astype(float))[None, None] for each in (image, kernel))
@@ -54,8 +69,7 @@ THEIRS = {
     "opencv": lambda image, kernel: cv2.filter2D(image.astype(float), -1, kernel.astype(float)),
     "scipy": lambda image, kernel: ndimage.correlate(image.astype(float), kernel),
     "scipy-convolve2d": lambda image, kernel: signal.convolve2d(image.astype(float), kernel),
-    # TensorFlow's SAME is SAME_UPPER of ONNX.
-    "tensorflow": lambda image, kernel: onnx_conv(image, kernel, auto_pad="SAME_UPPER"),
+    "tensorflow": keras_conv,
     "torch": torch_conv,
 }
 
@@ -192,16 +206,79 @@ def test_verbose_says_what_was_set_overridden_and_what_differs(flags, said, ours
     assert said in result.stderr
 
 
-def test_the_manual_has_the_table_that_is_tested():
-    """``GOLDEN=write`` writes it."""
-    lines = ["    --like            operation  padding     border     anchor"]
+def by_skimage(row, name, fill):
+    filters = pytest.importorskip("skimage.filters")
+    shift = np.array([[1, 0, 0, 0, 0]])
+    if fill == 0:
+        shifted = filters.correlate_sparse(row, shift.astype(float), mode=name)
+        assert shifted.tolist() == filters.median(row, shift, mode=name, cval=0).tolist()
+    return filters.median(row, shift, mode=name, cval=fill)  # of one pixel, two places before
+
+
+def by_torch(row, name, fill):
+    torch = pytest.importorskip("torch")
+    options = {"value": fill} if name == "constant" else {}
+    pads = (2, 0, 0, 0)
+    return torch.nn.functional.pad(torch.from_numpy(row)[None], pads, name, **options)[0].numpy()
+
+
+# A row that is moved by two places, with a border of this name.
+MOVED = {
+    "numpy": lambda row, name, fill: np.pad(
+        row, ((0, 0), (2, 0)), name, **({"constant_values": fill} if name == "constant" else {})
+    ),
+    "scipy": lambda row, name, fill: ndimage.correlate(
+        row, [[1, 0, 0, 0, 0]], mode=name, cval=fill
+    ),
+    "skimage": by_skimage,
+    "torch": by_torch,
+    "opencv": lambda row, name, fill: cv2.copyMakeBorder(
+        row, 0, 0, 2, 0, getattr(cv2, name), value=fill
+    ),
+}
+
+
+@pytest.mark.parametrize("library", BORDER_NAMES)
+def test_names_of_borders_are_those_of_the_library(library):
+    row = np.array([[1.0, 2, 3, 4]])
+    for border, name in BORDER_NAMES[library].items():
+        fill = 9 if border == "constant" else 0
+        ours = convcli.cross_correlate(row, [[1, 0, 0, 0, 0]], border=border, fill=fill)
+        assert MOVED[library](row, name, fill)[:, :4].tolist() == ours.tolist(), border
+
+
+def test_scikit_image_names_borders_of_transforms_as_numpy_does():
+    transform = pytest.importorskip("skimage.transform")
+    row = np.array([[1.0, 2, 3, 4]])
+    shift = transform.AffineTransform(translation=(-2, 0))
+    for name in ("edge", "symmetric", "reflect", "wrap"):
+        moved = transform.warp(row, shift, mode=name, order=0)
+        assert moved.tolist() == np.pad(row, ((0, 0), (2, 0)), name)[:, :4].tolist()
+
+
+def check_table(head, lines):
+    """Compare the block of the manual that begins with a head; ``GOLDEN=write`` writes it."""
+    lines = [f"    {line}".rstrip() for line in lines]
+    block = re.compile(rf"^    {head}  .*\n(?:    .*\n)*", re.M)
+    if os.environ.get("GOLDEN") == "write":
+        BORDERS.write_text(block.sub("\n".join(lines) + "\n", BORDERS.read_text()))
+    assert block.search(BORDERS.read_text())[0].splitlines() == lines
+
+
+def test_the_manual_has_the_conventions_that_are_tested():
+    lines = ["--like            operation  padding     border     anchor"]
     lines += [
-        f"    {name:<16}  {each.operation:<9}  {each.padding:<10}  {each.border:<9}  {each.anchor}"
+        f"{name:<16}  {each.operation:<9}  {each.padding:<10}  {each.border:<9}  {each.anchor}"
         for name, each in CONVENTIONS.items()
     ]
-    text = BORDERS.read_text()
-    block = re.compile(r"^    --like  .*\n(?:    .*\n)*", re.M)
-    if os.environ.get("GOLDEN") == "write":
-        BORDERS.write_text(block.sub("\n".join(lines) + "\n", text))
-    assert block.search(BORDERS.read_text())[0].splitlines() == lines
+    check_table("--like", lines)
     assert {*THEIRS, "numpy", "vips"} == set(CONVENTIONS)
+
+
+def test_the_manual_has_the_names_of_borders_that_are_tested():
+    rows = [("here", *BORDER_NAMES)]
+    rows += [
+        (each, *(names.get(each, "") for names in BORDER_NAMES.values()))
+        for each in choices.BORDERS
+    ]
+    check_table("here", ["  ".join(f"{cell:<9}" for cell in row) for row in rows])

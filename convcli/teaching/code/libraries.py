@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.conventions import BORDER_NAMES
 from convcli.errors import UsageError
 from convcli.filtering import Filter
 from convcli.geometry import size_text
@@ -17,17 +18,6 @@ from convcli.teaching.code.windows import Windows, spread
 
 Facts = Mapping[str, Any]
 
-NUMPY_MODES = {"zero": "constant"}  # other borders have NumPy's names
-SCIPY_MODES = {"edge": "nearest", "zero": "constant", "reflect": "mirror", "symmetric": "reflect"}
-OPENCV_BORDERS = {
-    "edge": "BORDER_REPLICATE",
-    "zero": "BORDER_CONSTANT",
-    "reflect": "BORDER_REFLECT_101",
-    "symmetric": "BORDER_REFLECT",
-    "wrap": "BORDER_WRAP",
-    "constant": "BORDER_CONSTANT",
-}
-TORCH_MODES = {"edge": "replicate", "zero": "constant", "wrap": "circular"}
 VIPS_EXTENDS = {"edge": "copy", "zero": "black", "symmetric": "mirror", "wrap": "repeat"}
 FFMPEG_BORDERS = {"edge": "smear", "symmetric": "mirror", "reflect": "reflect", "wrap": "wrap"}
 MAGICK_PIXELS = {"edge": "Edge", "zero": "Black", "symmetric": "Mirror", "wrap": "Tile"}
@@ -56,7 +46,7 @@ def library_facts(
     """
     border, fill = facts["border"], facts["fill"]
     numpy = {
-        "np_mode": NUMPY_MODES.get(border, border),
+        "np_mode": BORDER_NAMES["numpy"][border],
         "np_fill": f", constant_values={fill}" * (border == "constant"),
     }
     own = _FACTS_OF.get(library)
@@ -65,7 +55,7 @@ def library_facts(
 
 def _scipy_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     border = facts["border"]
-    options = f', mode="{SCIPY_MODES.get(border, border)}"'
+    options = f', mode="{BORDER_NAMES["scipy"][border]}"'
     options += f", cval={facts['fill']}" * (border == "constant")
     # The window of an even side begins k // 2 pixels before its own place, unless it is shifted.
     origin = (
@@ -88,12 +78,12 @@ def _opencv_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     # filter2D knows neither wrap nor a fill, and its output is as large as its input.
     crops = not facts["is_same"] or border in ("wrap", "constant")
     options = f", anchor=({facts['anchor_column']}, {facts['anchor_row']})" * facts["is_shifted"]
-    options += f", borderType=cv2.{OPENCV_BORDERS[border]}"
+    options += f", borderType=cv2.{BORDER_NAMES['opencv'][border]}"
     pads = crops and facts["is_padded"]
     return {
         "cv_crops": crops,
         "cv_pads": pads,
-        "cv_border": OPENCV_BORDERS[border],
+        "cv_border": BORDER_NAMES["opencv"][border],
         "source": "padded" if pads else "image",
         "cv_options": ", anchor=(0, 0)" if crops else options,
         "is_sum_by_dft": facts["is_integer"] and facts["rows"] * facts["columns"] >= DFT_AREA,
@@ -112,7 +102,7 @@ def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
         "torch_pads_first": facts["is_padded"] and repeats,
         "torch_source": "padded" if facts["is_padded"] and repeats else "np.atleast_3d(image)",
         "torch_pads": facts["is_padded"] and not repeats,
-        "torch_mode": TORCH_MODES.get(border, border),
+        "torch_mode": BORDER_NAMES["torch"].get(border, border),
         "torch_fill": f", value={facts['fill']}" * (border == "constant"),
         "torch_options": "".join(
             f", {name}={pair}" for name, pair in pairs.items() if pair != (1, 1)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.conventions import BORDER_NAMES
 from convcli.errors import UsageError, count_text
 from convcli.geometry import ConvOptions, Pair, size_text
 from convcli.images.channels import channel_names
@@ -21,12 +22,6 @@ from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.parameters import usage_text
 from convcli.kernels.spec import KernelSet, read_spec
-from convcli.teaching.code.libraries import (
-    NUMPY_MODES,
-    OPENCV_BORDERS,
-    SCIPY_MODES,
-    TORCH_MODES,
-)
 from convcli.teaching.code.template import template_texts
 from convcli.teaching.explore.layers import NO_LAYERS, PageLayers, check_page_layers
 from convcli.teaching.explore.modules import FOLDER, joined_script, packed
@@ -35,10 +30,8 @@ GIVEN = "of this page"  # the group of the kernels that a page is written with
 MAX_VALUES = 20_000_000  # of the padded input, and of all maps: a browser has gigabytes at most
 COMPUTED = ("gaussian", "gabor", "box", "uniform", "log", "dog")  # as formulas.mjs does
 LIBRARY_BORDERS = {  # of the libraries that a page writes programs for
-    "numpy": NUMPY_MODES,
-    "scipy": SCIPY_MODES,
-    "opencv": OPENCV_BORDERS,
-    "torch": TORCH_MODES,
+    library: {border: name for border, name in BORDER_NAMES[library].items() if name != border}
+    for library in ("numpy", "scipy", "opencv", "torch")
 }
 _DTYPES = {"uint8": "u1", "uint16": "u2", "float32": "f4"}  # others become float64
 
