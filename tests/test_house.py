@@ -142,7 +142,7 @@ def test_every_public_name_is_there_and_documented():
         assert getattr(convcli, name).__doc__
         assert "{" not in getattr(convcli, name).__doc__, "shared arguments are missing"
     assert dir(convcli) == convcli.__all__
-    assert "scikit-image call ``symmetric`` reflect" in convcli.cross_correlate.__doc__
+    assert "skimage.filters call ``symmetric`` reflect" in convcli.cross_correlate.__doc__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = convcli.nothing
 
