@@ -45,10 +45,13 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
     if several:
         raise UsageError("-o names a single result, but there are several inputs; use --out-dir")
     if len(options.filters) > 1:
-        raise UsageError(
-            f"-o names a single result, but {len(options.filters)} kernels give one each; "
+        advice = (
             "use --out-dir, --combine, --grid FILE for a sheet or --stack FILE.npy for one array"
         )
+        count = len(options.filters)
+        if all(each.kernels[0].matrix.shape[:-2] == (1,) for each in options.filters):
+            advice += f"; weights of a depthwise layer are for convcli chain, with --groups {count}"
+        raise UsageError(f"-o names a single result, but {count} kernels give one each; {advice}")
 
 
 def _check_summary_folders(outputs: OutputOptions, *, several: bool) -> None:

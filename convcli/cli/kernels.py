@@ -194,7 +194,7 @@ def show_kernel(
     counter-clockwise. With -o or --plot, write the files
     and print their names instead; with --show, open a window instead.
     """
-    from convcli.kernels.spec import find_computed, only_kernel, read_specs
+    from convcli.kernels.spec import find_computed, only_kernel, read_specs, stacked
     from convcli.teaching.kernels.text import set_json, set_text
 
     if json and output is not None:
@@ -219,7 +219,9 @@ def show_kernel(
         kernel_set = kernel_set._replace(kernels=divided)
     figure = figure._replace(digits=digits)
     if output is not None:
-        _write(only_kernel(kernel_set), output, overwrite, figure)
+        is_array = output.lower().endswith(".npy")
+        kernel = stacked(kernel_set) if is_array else only_kernel(kernel_set)
+        _write(kernel, output, overwrite, figure)
     if has_sheet:
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 

@@ -41,6 +41,7 @@ from convcli.signals import PREFIX, SampleAxis, SampleRange, default_range, is_s
 if TYPE_CHECKING:
     from fractions import Fraction
 
+_FILTER_AXES = 3  # channels, rows and columns
 MAX_FILTERS = 16384  # of a bank: each is a kernel of its own
 MOST_SHOWN = 8  # kernels of a set that a notebook shows
 # Small computed kernels by SPEC: to compute gaussian:5 takes 180 us, and a small image 35.
@@ -307,6 +308,19 @@ def only_kernel(kernel_set: KernelSet) -> Kernel:
             f"{kernel_set.label} names {len(names)} kernels, but one is needed: {members}"
         )
     return kernel_set.kernels[0]
+
+
+def stacked(kernel_set: KernelSet) -> Kernel:
+    """Return the filters of a bank as one kernel (N, C, kh, kw), or the only kernel of a set.
+
+    Raises:
+        KernelError: the set has several kernels that are no filters over channels.
+    """
+    kernels = kernel_set.kernels
+    if len(kernels) == 1 or any(kernel.matrix.ndim != _FILTER_AXES for kernel in kernels):
+        return only_kernel(kernel_set)
+    weights = np.stack([np.asarray(kernel) for kernel in kernels])
+    return Kernel(weights, bias=kernels[0].bias, name=kernel_set.label, slug=kernel_set.slug)
 
 
 def find_computed(spec: str) -> ComputedKernel | Signal | None:

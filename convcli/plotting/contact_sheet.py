@@ -164,7 +164,9 @@ def draw_results(
     tiles = input_tile(image, options) + tiles
     own = scale_facts(scale, [filtered for _, filtered in results], options)
     common = conv_facts(results[0][0]) if results else []
-    facts = ", ".join([*[bank] * bool(bank), *common, *own])
+    is_stretched = any(each.range in ("rescale", "percentile") for each in filters)
+    stretched = ["each tile stretched on its own"] * (is_stretched and len(filters) > 1)
+    facts = ", ".join([*[bank] * bool(bank), *common, *stretched, *own])
     return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
 
 

@@ -27,7 +27,9 @@ def test_the_text_is_that_of_python(explain, here):
     ran = explain(*flags)
     explained = explain_gradient(image, "1 -1", padding="valid", target=target, bias=0.5)
     assert (ran.code, ran.err, ran.out.decode()) == (0, "", f"{explained}\n")
-    data = data_of(explain(*flags, "--json"))
+    ran = explain(*flags, "--json")
+    assert "-0.0," not in ran.out.decode()
+    data = data_of(ran)
     assert data["input"] == "x.csv"
     assert data["grad_weights"] == explained.grad_weights.tolist()
     assert explain(*flags, "-o", "g.png").out == b"g.png\n"

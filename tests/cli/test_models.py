@@ -401,6 +401,9 @@ def test_show_prints_a_line_for_each_filter_of_a_large_bank(convcli, here, rng):
     weights = rng.normal(size=(20, 3, 3, 3))
     weights[[2, 11]] = 1e-9
     np.savez("net.npz", W=weights)
+    assert convcli("kernels", "show", "net.npz", "-o", "bank.npy").code == 0
+    np.testing.assert_array_equal(np.load("bank.npy"), weights)
+    convcli("kernels", "show", "net.npz", "-o", "bank.txt").fails(2, "but one is needed")
     lines = convcli("kernels", "show", "net.npz").out.decode().splitlines()
     assert lines[0] == "net.npz: 20 kernels 3x3 over 3 channels, one result each"
     for number, each in enumerate(weights, 1):

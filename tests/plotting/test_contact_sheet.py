@@ -433,3 +433,7 @@ def test_the_filters_of_a_bank_are_numbered_below_its_name(tmp_path, monkeypatch
         "filter 1",
         "filter 2",
     ]
+    for rule, count in (("rescale", 1), ("percentile", 1), ("offset", 0)):
+        ranged = [each._replace(range=rule) for each in filters]
+        figure = draw_results(image, [(each, filter_image(image, each, 8)) for each in ranged])
+        assert said(figure).count("each tile stretched on its own") == count

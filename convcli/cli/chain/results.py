@@ -40,6 +40,7 @@ from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, network_bytes, run_network
+from convcli.layers.network_input import NetworkInput
 from convcli.signals import OutputAxes, named_after
 from convcli.teaching.chain.maps import (
     as_network_takes,
@@ -126,13 +127,15 @@ def run(
     image, name = read_one(source, reading, check_memory, matrix)
     if image.alpha is not None:
         click.echo(f"{name}: alpha is dropped", err=True)
+    models = dict.fromkeys(each.model for each in layers if isinstance(each, NetworkInput))
+    title = ", ".join(map(base_name, (name, *models)))
     with prefix_errors(name):
         image = as_network_takes(image, layers)
         if outputs.density and reading.x is not None:
             axis = image.axis or reading.x.axis(reading.x.samples)
             layers = integrate(layers, image, axis.step)
         stages = plan_chain(layers, image, missing)
-        writer = _ChainWriter(image, name, outputs, writing, stages, missing)
+        writer = _ChainWriter(image, name, title, outputs, writing, stages, missing)
         if outputs.needs_maps:
             shape = (*image.shape, image.channels)
             check_memory(image.pixels.nbytes + network_bytes(stages, shape, image.pixels.dtype))
@@ -204,6 +207,7 @@ class _ChainWriter:
         self,
         image: ImageData,
         name: str,
+        title: str,
         outputs: ChainOutputs,
         writing: WriteOptions,
         stages: Sequence[Stage],
@@ -212,6 +216,7 @@ class _ChainWriter:
         self.missing = missing
         self.image = image
         self.name = name
+        self.title = title
         self.outputs = outputs
         self.writing = writing
         self.stages = stages
@@ -252,7 +257,7 @@ class _ChainWriter:
         if target is not None:
             self._write_result(maps, target, scale)
         if plot is not None:
-            self.figure = plot.draw(base_name(self.name))
+            self.figure = plot.draw(self.title)
             write_figure(self.figure, outputs.plot, overwrite=self.writing.overwrite, quiet=True)
         if outputs.plot is not None:
             self._note("figure", outputs.plot)

@@ -103,7 +103,9 @@ def gradient_data(gradient: GradientComputation, digits: int | None = None) -> d
         }
     )
     for name, values in arrays.items():
-        data[name] = None if values is None else round_values(values, digits).tolist()
+        data[name] = (
+            None if values is None else (round_values(values, digits) + 0).tolist()
+        )  # no -0
     return data
 
 

@@ -170,13 +170,17 @@ def _title(kernels: KernelSet) -> str:
     members = kernels.kernels
     first = members[0]
     channels = math.prod(first.matrix.shape[:-2])
-    planes = f"to {channels} maps" if kernels.transposed else f"sum over {channels} channels"
-    over = f", {planes}" * (channels > 1)
     if len(members) == 1:
-        return f"{kernel_title(first)}{over}"
+        planes = f"to {channels} maps" if kernels.transposed else f"sum over {channels} channels"
+        return f"{kernel_title(first)}{f', {planes}' * (channels > 1)}"
     size = size_text(first.shape)
     name = f"{short_name(without_folders(kernels.label))}: {len(members)} kernels {size}"
-    return f"{name}{over}{scale_text(first)}, {kernels.results_text}"
+    facts = [f"to {channels} maps"] * (kernels.transposed != "" and channels > 1)
+    facts.append(kernels.results_text)
+    if channels > 1 and not kernels.transposed:
+        sums = f"each sums the products of {channels} channels"
+        facts = [sums, kernels.results_text] if kernels.combine else [sums]
+    return f"{name}{scale_text(first)}, {', '.join(facts)}"
 
 
 def _sheet_rows(kernels: KernelSet) -> tuple[list[list[PartOf]], str]:

@@ -52,7 +52,7 @@ def test_options_stand_behind_the_model_and_layers_may_follow(convcli, photo):
         ({"until": "none"}, "net.onnx: has no node 'none'"),
         ({"mean": "x"}, "mean must be finite numbers, not 'x'"),
         ({"mean": [1, 2]}, "mean has 2 numbers for 3 channels"),
-        ({"std": [1, 0, 1]}, "net.onnx: std must not be 0"),
+        ({"std": [1, 0, 1]}, "net.onnx: std must be above 0"),
         ({"std": float("nan")}, "std must be finite numbers"),
         ({"input_scale": [1, 2]}, "input_scale must be one number"),
         ({"channel_order": "gbr"}, "channel_order must be rgb or bgr, not 'gbr'"),
@@ -87,6 +87,13 @@ def test_gray_enters_three_equal_channels(convcli, photo):
 )
 def test_refusals_are_one_line(convcli, photo, words, problem):
     convcli("chain", "photo.npy", *words, "-o", "out.npy").fails(2, problem)
+
+
+def test_a_figure_names_the_network(convcli, photo):
+    assert (
+        convcli("chain", "photo.npy", "net.onnx:relu1", "--plot", "a.svg", "--dpi", "20").code == 0
+    )
+    assert "photo.npy, net.onnx" in Path("a.svg").read_text()
 
 
 def test_words_in_another_place_get_advice(convcli, photo):

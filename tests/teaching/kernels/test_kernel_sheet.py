@@ -279,7 +279,7 @@ def test_channels_and_members_have_names():
     titles = [axes.get_title() for axes in images(drawn("channels"))]
     assert titles == ["channel 1", "channel 2"]
     figure = drawn("bank")
-    assert figure.get_suptitle() == "b: 2 kernels 3x3, sum over 2 channels, one result each"
+    assert figure.get_suptitle() == "b: 2 kernels 3x3, each sums the products of 2 channels"
     names = [" ".join(axes.get_title().split()) for axes in images(figure)]
     assert names == ["b-0, channel 1", "b-0, channel 2", "b-1, channel 1", "b-1, channel 2"]
 
