@@ -138,18 +138,19 @@ def animate(
     written.
 
     With --layer, shows the last of these layers: its window slides over the map that the layer
-    before it makes, and the pixels of INPUT that the value depends on are outlined.
+    before it makes, and the pixels of INPUT that the value depends on are outlined. If it is a
+    convtranspose, the frames (and --from and --to) go through the values that it reads instead:
+    each is multiplied by the kernel, and the products are added to the output.
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
     from convcli.images.animation import check_animation_target
     from convcli.teaching.animate.layer_window import layer_bytes, slide_layer
-    from convcli.teaching.animate.scene import DPI, animate_window
+    from convcli.teaching.animate.scene import DPI, animate_window, frame_positions
     from convcli.teaching.animate.sliding import (
         RangeNames,
         animation_bytes,
-        choose_positions,
         frame_rate,
         slide_over,
     )
@@ -185,9 +186,7 @@ def animate(
     )
     options = figure._replace(digits=digits, dpi=figure.dpi if dpi_is_given else DPI)
     with prefix_errors(name):
-        positions = choose_positions(
-            window.output_shape, *frames[:3], RangeNames("--from", "--to", "--step")
-        )
+        positions = frame_positions(window, *frames[:3], RangeNames("--from", "--to", "--step"))
         title = base_name(name)
         animation = animate_window(window, positions.shown, title=title, options=options)
     count = len(animation)

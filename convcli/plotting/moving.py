@@ -297,6 +297,51 @@ class FillingMap(Moving):
         self._marks.move(at)
 
 
+class GrowingMap(Moving):
+    """A map whose numbers change from frame to frame; it is yellow where there is none yet.
+
+    Args:
+        drawn: the map, with cells around it that do not belong to it and stay hatched.
+        cut: which cells these are.
+    """
+
+    def __init__(self, drawn: DrawnImage, cut: NDArray[np.bool_]) -> None:
+        axes, shape = drawn.axes, drawn.shape
+        self._image, self._cut, self._texts = drawn.image, cut, list(axes.texts)
+        self._cells = CellPixels(axes, shape)
+        self._above = [*axes.patches, *_cell_lines(axes, shape), _frame(axes, shape)]
+        super().__init__([self._image, *self._above, *self._texts])
+
+    def move(self, values: NDArray[Any], texts: Sequence[str], reached: NDArray[np.bool_]) -> None:
+        """Show other numbers.
+
+        Args:
+            values: (rows, columns).
+            texts: as they are written, row by row.
+            reached: where there are any.
+        """
+        low, high = self._image.get_clim()
+        colors = self._image.to_rgba(np.clip(values.astype(np.float64), low, high), bytes=True)
+        empty, page = (np.round(255 * np.array(to_rgba(c))) for c in (theme().empty, theme().page))
+        colors[~reached], colors[self._cut] = empty, page
+        self._image.set_data(colors)
+        self._colors = colors
+        if self._texts:
+            is_written = (reached & ~self._cut).ravel()
+            inks = contrasting_colors(colors.reshape(-1, 4))
+            for text, number, ink, shown in zip(self._texts, texts, inks, is_written, strict=True):
+                text.set_text(number if shown else "")
+                text.set_color(ink)
+
+    def paint(self, renderer: Any, pixels: Pixels) -> None:
+        """Draw it; the numbers are put together from letters that are rendered once."""
+        self._cells.fill(pixels, self._colors)
+        for artist in self._above:
+            artist.draw(renderer)
+        for text, place in zip(self._texts, self._cells.centers, strict=False):
+            write(pixels, text, place, align="middle")
+
+
 class MovingText(Moving):
     """A text that changes from frame to frame."""
 

@@ -32,6 +32,7 @@ from convcli.teaching.explain.steps import MAX_TERMS, computation_lines
 from convcli.teaching.explain.text import places_text
 
 NOT_COMPUTED = "yellow: not computed yet"  # below the title of what fills in
+NOTHING_ADDED = "yellow: nothing added yet"
 
 _MAX_SUMS = 24  # at one position
 _MAX_PRODUCTS = 3 * MAX_TERMS  # of one kernel, written out
@@ -108,6 +109,48 @@ def layer_captions(
         f"{place}: {format_number(value)}{field}"
         for place, value, field in zip(places, values, fields, strict=True)
     ]
+
+
+def spread_captions(
+    window: LayerWindow, positions: Sequence[Pair], channel: int, digits: int
+) -> list[str]:
+    """Return two lines for each value that a layer spreads: it, and where its products are added.
+
+    Args:
+        window: the layer.
+        positions: of the values.
+        channel: of the source, counted from 0.
+        digits: decimals of the values.
+    """
+    geometry, number = window.stage.plan.geometry, window.stage.number
+    source = "of the input" if number == 1 else f"after layer {number - 1}"
+    lines = []
+    for at in positions:
+        value = to_python(window.source[(*at, channel)])
+        text = format_number(round_number(value, digits, window.source.dtype))
+        field = ""
+        if number > 1:
+            field = f"; receptive field: {_field_text(window, at)}"
+        starts = [
+            place * step - before
+            for place, step, before in zip(at, geometry.stride, geometry.pads[::2], strict=True)
+        ]
+        reached = [
+            range(start, start + extent)
+            for start, extent in zip(starts, geometry.extent, strict=True)
+        ]
+        rows, columns = (
+            [place for place in places if 0 <= place < size]
+            for places, size in zip(reached, window.output_shape, strict=True)
+        )
+        added = "is cut off by the padding"
+        if rows and columns:
+            added = f"is added to {places_text(rows, columns)} of the output"
+            is_whole = len(rows) * len(columns) == math.prod(geometry.extent)
+            added += "" if is_whole else "; the rest is cut off"
+        place = f"row {at[0]}, column {at[1]} {source}: {text}"
+        lines.append(f"{place}{field}\n{text} × kernel {added}")
+    return lines
 
 
 def _field_text(window: LayerWindow, at: Pair) -> str:

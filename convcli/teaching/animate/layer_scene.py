@@ -15,24 +15,31 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from convcli.core.digits import reliable_decimals
 from convcli.core.dtypes import with_channels
 from convcli.figure_options import FigureOptions
-from convcli.geometry import Pair, size_text
+from convcli.geometry import Geometry, Pads, Pair, conv_geometry, size_text
 from convcli.images.channels import channel_names
-from convcli.layers.conv_transpose import ConvTranspose
 from convcli.plotting.blit import Moving
-from convcli.plotting.labels import fitting_decimals
-from convcli.plotting.moving import FieldMagnifier, FillingMap, Magnifier
+from convcli.plotting.labels import cell_texts, fitting_decimals, text_width
+from convcli.plotting.moving import FieldMagnifier, FillingMap, GrowingMap, Magnifier
+from convcli.plotting.spread import Spread
 from convcli.plotting.window_marks import BoxMarks, Corners, WindowMarks, hatched_text
-from convcli.teaching.animate.captions import NOT_COMPUTED, layer_captions, layer_steps
+from convcli.teaching.animate.captions import (
+    NOT_COMPUTED,
+    NOTHING_ADDED,
+    layer_captions,
+    layer_steps,
+    spread_captions,
+)
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.layer_work import (
     CurveWork,
-    KernelWork,
     LayerWork,
     NoWork,
+    SpreadWork,
     WindowWork,
 )
 from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
@@ -47,8 +54,11 @@ from convcli.teaching.animate.sliding_scene import (
     least_scale,
     rows_of_parts,
     shortened,
+    without_numbers,
 )
+from convcli.teaching.animate.spread_sums import SpreadSums
 from convcli.teaching.chain.blocks import group_bar, group_scale, single_map_blocks, unit_groups
+from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
     ConvStep,
@@ -70,7 +80,7 @@ class LayerScene(SlidingScene):
 
     Args:
         window: the layer.
-        positions: in its map, in reading order.
+        positions: in its map, in reading order; in what it reads, if it spreads this.
         title: the heading.
         options: how the frames look.
     """
@@ -94,14 +104,17 @@ class LayerScene(SlidingScene):
     def _draw(self) -> Figure:
         window, positions = self._window, self._positions
         digits = figure_options().digits or 0
-        steps = layer_steps(window, positions, digits)
+        steps = None if window.spreads else layer_steps(window, positions, digits)
         self._choose_maps()
         self._work = self._work_of(steps)
         most = SLIDE_LINES if theme().is_fixed else LINES
-        lines = layer_captions(window, positions, steps, digits, most)
+        if window.spreads:
+            lines = spread_captions(window, positions, self._shown, digits)
+        else:
+            lines = layer_captions(window, positions, steps, digits, most)
         self._texts = {"caption": lines} | self._work.texts
         caption = self._parts.caption("caption", lines)
-        panels = [self._panel, self._blocks[-1].panels[0]]
+        panels = [self._panel, self._map_panel]
         panels += [self._blocks[0].panels[0]] * (window.stage.number > 1)
         least = least_scale(panels)
         plans = []
@@ -136,6 +149,14 @@ class LayerScene(SlidingScene):
         blocks = single_map_blocks(
             window.image, tracer.stages, tracer.maps, self._chosen, tracer.scales
         )
+        if window.spreads:
+            self._spread = SpreadSums(window)
+            widest, last = self._widest_sums(), blocks[-1]
+            blocks[-1] = last._replace(
+                panels=[ImagePanel(widest, last.white)],
+                spread=last.spread.with_others([Spread.of(widest)]),
+            )
+        self._map_panel = blocks[-1].panels[0]
         self._blocks, self._scales, bars = blocks, list[tuple[float, float]](), list[Bar | None]()
         for group in unit_groups(blocks):
             scale = group_scale(group)
@@ -145,6 +166,20 @@ class LayerScene(SlidingScene):
             bars += [group_bar(group, scale)] * len(group)
         self._bars = bars
         self._panel = ImagePanel(pixels, blocks[-2].white)
+
+    def _widest_sums(self) -> NDArray[Any]:
+        """Return the widest number of each cell of a map that grows, for which it needs room."""
+        widest, _ = self._spread.after(self._positions[-1])
+        if not ImagePanel(widest, None).numbered:
+            return widest
+        digits = figure_options().digits
+        widths = [text_width(text, 1.0) for text in cell_texts(widest, digits)]
+        for at in self._positions:
+            sums, _ = self._spread.after(at)
+            for cell, text in enumerate(cell_texts(sums, digits)):
+                if (width := text_width(text, 1.0)) > widths[cell]:
+                    widest.flat[cell], widths[cell] = sums.flat[cell], width
+        return widest
 
     def _work_of(self, steps: Sequence[LayerStep] | None) -> LayerWork:
         """Return the arithmetic of the layer."""
@@ -165,15 +200,8 @@ class LayerScene(SlidingScene):
             if steps is not None and len(window.channels) * len(sums.kernels) == len(self._sums):
                 explained = [step.computation for step in steps if isinstance(step, ConvStep)]
             return SlidingGrids(sums, self._positions, explained, self._parts)
-        if isinstance(window.layer, ConvTranspose):
-            count = window.source.shape[2]
-            weights = window.layer.map_weights(window.channel, count)[0][0]
-            caption = "outlined: weights used here"
-            if len(window.channels) > 1:
-                caption = f"of {window.tracer.name_of(window.stage.number, self._shown)}\n{caption}"
-            return KernelWork(
-                window, self._positions, weights, title=title, caption=caption, parts=self._parts
-            )
+        if window.spreads:
+            return SpreadWork(window, self._spread, self._positions, self._shown, parts=self._parts)
         pools = [step for step in steps or () if isinstance(step, PoolStep | SoftmaxStep)]
         if pools and window.shows_window(geometry):
             return WindowWork(
@@ -205,6 +233,9 @@ class LayerScene(SlidingScene):
     def _facts(self) -> str:
         """Return which of many sums are drawn."""
         count = len(self._window.channels)
+        if self._window.spreads and count > 1:
+            name = self._window.tracer.name_of(self._window.stage.number, self._shown)
+            return f"the products of {name} are drawn, 1 of {count} maps that are added"
         if not self._sums or len({part.channel for part in self._sums}) == count:
             return ""
         return f"1 of {count} sums is drawn: that of {self._sums[0].name}, the largest"
@@ -283,20 +314,32 @@ class LayerScene(SlidingScene):
         """Return the map that fills in."""
         window, place = self._window, len(self._blocks) - 1
         caption, count = size_text(window.output_shape), window.stage.plan.shape[2]
+        pads = window.stage.plan.geometry.pads if window.spreads else None
         if count > 1:
             caption += f", map {window.channel + 1} of {count}"
         if window.probed is not None and window.probed.group.combine:
             group = window.probed.group
             caption += f"\n{group.combine} of {len(group.kernels)} kernels"
-        caption += f"\n{NOT_COMPUTED}"
+        if pads is not None:
+            caption += f"\n{hatched_text(pads, 'cut off')}" * any(pads)
+            if bias := self._spread.bias:
+                caption += f"\nsums begin at the bias {format_number(bias)}"
+            caption += f"\n{NOTHING_ADDED}\ngreen: the window"
+            is_strided = window.stage.plan.geometry.stride != (1, 1) and len(self._positions) > 1
+            caption += "\ndashed: the window before" * is_strided
+        else:
+            caption += f"\n{NOT_COMPUTED}"
         make = image_part(
-            self._blocks[place].panels[0],
+            self._map_panel,
             image_side(),
             title=f"after layer {window.stage.number}",
             caption=caption,
             ends=self._scales[place],
             bar=self._bar(place, numbered=numbered),
+            pads=pads,
         )
+        if pads is not None:
+            make = without_numbers(make, self._spread.cut)
         return self._parts.keep("map", make)
 
     def _bar(self, place: int, *, numbered: bool) -> Bar | None:
@@ -335,11 +378,28 @@ class LayerScene(SlidingScene):
             case "magnifier":
                 shown = Magnifier(drawn[0], self._panel.pixels, pads, window.geometries[0])
                 return self._placed(shown)
+            case "map" if window.spreads:
+                grown = GrowingMap(drawn[0], self._spread.cut)
+                tile = WindowMarks(drawn[0].axes, self._tiles(), Pads(0, 0, 0, 0))
+                return [(grown, partial(self._grow, grown)), *self._placed(tile)]
             case "map":
                 return self._placed(FillingMap(drawn[0], self._positions[0]))
         if name in self._texts:
             return super()._movers(name, drawn)
         return self._work.moving(name, drawn)
+
+    def _tiles(self) -> Geometry:
+        """Return the windows of the map over which values are spread, with what is cut off."""
+        geometry = self._window.stage.plan.geometry
+        return conv_geometry(
+            self._spread.shape, geometry.kernel, stride=geometry.stride, dilation=geometry.dilation
+        )
+
+    def _grow(self, grown: GrowingMap, number: int) -> None:
+        sums, reached = self._spread.after(self._positions[number])
+        is_small = self._map_panel.numbered
+        texts = cell_texts(sums, figure_options().digits) if is_small else []
+        grown.move(sums, texts, reached)
 
     def _to_box(
         self, move: Callable[[Sequence[Corners]], None], boxes: Sequence[Corners | None]
@@ -364,6 +424,8 @@ def _fitting_digits(window: LayerWindow) -> int:
     samples = [np.ravel(each)[:: max(1, each.size // _SAMPLES)] for each in arrays]
     if window.probed is not None:
         samples += [kernel.matrix for kernel in window.probed.group.kernels]
+    elif window.spreads:
+        samples += map(SpreadSums(window).weights, window.channels)
     tracer, number = window.tracer, window.stage.number
     reliable = reliable_decimals(tracer.maps[number].dtype, tracer.scales[number])
     most = _MOST_DECIMALS if reliable is None else min(reliable, _MOST_DECIMALS)

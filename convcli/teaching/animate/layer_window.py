@@ -90,7 +90,7 @@ class LayerWindow:
         return rows, columns
 
     @property
-    def channels(self) -> Sequence[int]:
+    def channels(self) -> tuple[int, ...]:
         """The channels of the source that the map is computed from, counted from 0."""
         return self.tracer.channels_of(self.stage.number, self._region((0, 0)))
 
@@ -103,12 +103,22 @@ class LayerWindow:
     @property
     def enlarges(self) -> bool:
         """Whether a layer makes maps larger: what it reads is no window of one size."""
-        return isinstance(self.layer, ConvTranspose | Upsample)
+        return isinstance(self.layer, Upsample)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether the frames go through what the layer reads: each value is spread over the map."""
+        return isinstance(self.layer, ConvTranspose)
 
     @property
     def geometries(self) -> list[Geometry]:
-        """The windows of each kernel, or the only ones; of a layer that enlarges, large ones."""
+        """The windows of each kernel, or the only ones; of a layer that enlarges, large ones.
+
+        Those of a layer that spreads are single values.
+        """
         geometry = self.stage.plan.geometry
+        if self.spreads:
+            return [conv_geometry(geometry.input_shape, (1, 1))]
         if self.enlarges:
             shape, reaches = geometry.input_shape, [geometry.reach(axis) for axis in (0, 1)]
             sides = [(each.before + each.after) // each.parts + 1 for each in reaches]
@@ -209,15 +219,17 @@ class LayerWindow:
         rows, columns = self.tracer.places(self.stage.number, self._region(at))
         return rows.tolist(), columns.tolist()
 
-    def taps(self, at: Pair) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the rows and columns of a transposed convolution's kernel that add to a value."""
-        assert isinstance(self.layer, ConvTranspose)  # noqa: S101 - no other is asked
-        rows, columns, channels = self.source.shape
-        return self.layer.added((rows, columns, channels), self.channel, at).taps
-
     def field(self, at: Pair) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the rows and columns of the image that a value depends on, without padding."""
-        region = self.tracer.regions(self._region(at))[1]
+        """Return the rows and columns of the image that a value depends on, without padding.
+
+        The value is one of the map, or of the source where it is spread.
+        """
+        if self.spreads and self.stage.number == 1:
+            return (at[0],), (at[1],)
+        own, number = self._region(at), self.stage.number
+        if self.spreads:
+            own, number = own._replace(channels=self.channels), number - 1
+        region = self.tracer.regions(own, number)[1]
         rows, columns = self.tracer.places(1, region)
         shape = self.image.shape
         return (
@@ -291,4 +303,8 @@ def layer_bytes(image: ImageData, stages: Sequence[Stage]) -> int:
     # The maps that the layer reads are padded, copied and drawn; of kernels that are combined, each
     # has a map.
     own = 3 * rows * columns * before[2] + kernels * math.prod(last.plan.shape[:2])
+    if isinstance(last.layer, ConvTranspose):  # the sums, with what is cut off, and copies of them
+        cut = last.plan.geometry.pads
+        height, width, _ = last.plan.shape
+        own += 4 * (height + cut.top + cut.bottom) * (width + cut.left + cut.right)
     return chain_bytes(stages, shape, image.pixels.dtype) + _ITEM * own

@@ -25,6 +25,8 @@ from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.animate.sliding_grids import grid_side, most_of_a_grid
 from convcli.teaching.animate.sliding_scene import Mover
+from convcli.teaching.animate.spread_sums import SpreadSums
+from convcli.teaching.animate.sums import products_of
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
@@ -33,7 +35,13 @@ from convcli.teaching.explain.chain_computation import (
     SoftmaxStep,
 )
 from convcli.teaching.explain.curve_figure import CurvePoint, curve_box, draw_curve
-from convcli.teaching.explain.grid_figure import GridPicture, Places, Scales, grids_part
+from convcli.teaching.explain.grid_figure import (
+    GridPicture,
+    Kind,
+    Places,
+    Scales,
+    grids_part,
+)
 
 _SAMPLES = 500  # numbers by which the widest is guessed
 
@@ -209,69 +217,96 @@ class WindowWork:
         box.move([(x, y, x + 1, y + 1)])
 
 
-class KernelWork:
-    """The kernel of a transposed convolution, with the taps outlined by which values are weighed.
+class SpreadWork:
+    """A kernel, and its products with the value that is spread.
 
     Args:
         window: the layer.
-        positions: in its map, one for each frame.
-        weights: of the kernel.
-        title: above it.
-        caption: below the title.
+        spread: what its values add.
+        positions: in what it reads, one for each frame.
+        channel: of what it reads.
         parts: keeps what is drawn.
     """
 
     def __init__(
         self,
         window: LayerWindow,
+        spread: SpreadSums,
         positions: Sequence[Pair],
-        weights: NDArray[Any],
+        channel: int,
         *,
-        title: str,
-        caption: str,
         parts: DrawnParts,
     ) -> None:
-        self._weights, self._title, self._caption, self._parts = weights, title, caption, parts
-        self._taps = [window.taps(at) for at in positions]
-        values = np.array([window.values[at] for at in positions])
+        self._spread, self._positions, self._channel = spread, positions, channel
+        self._parts, self._plane = parts, window.source[..., channel]
+        geometry, name = window.stage.plan.geometry, ""
+        if len(window.channels) > 1:
+            name = window.tracer.name_of(window.stage.number, channel)
+        self._title = ", ".join(filter(None, ["kernel", name]))
+        self._places = Places.moving(geometry.kernel, geometry.dilation)
+        values = np.array([self._plane[at] for at in positions])
         texts = cell_texts(values, figure_options().digits)
-        self.texts = {"result": [f"value {text}" for text in texts]}
+        self.texts = {"result": [f"{text} × kernel" for text in texts]}
 
-    def details(self) -> Sequence[tuple[bool, tuple[str, ...]]]:
-        """Return whether the kernel is drawn: it is left out where it does not fit."""
-        return [(True, ()), (False, ("kernel",))]
+    def details(self) -> Sequence[tuple[tuple[Kind, ...], tuple[str, ...]]]:
+        """Return what is drawn, less and less, with the names of what is left out."""
+        return [
+            (("kernel", "products"), ()),
+            (("products",), ("kernel",)),
+            ((), ("kernel", "products")),
+        ]
 
-    def equation(self, kinds: bool) -> list[PartOf]:
-        """Return the kernel."""
-        if not kinds:
-            return []
-        weights, digits = self._weights, figure_options().digits
-        limit = symmetric_limit(weights)
-        group = HeatmapGroup((Heatmap("", weights, ()),), limit, 1)
-        is_small = max(weights.shape) <= MAX_TICKED
-        widest = widest_text(cell_texts(weights, digits) if is_small else [])
-        scales = Scales((0.0, 1.0), None, group, group, widest, has_bars=figure_options().bars)
+    def equation(self, kinds: tuple[Kind, ...]) -> list[PartOf]:
+        """Return the kernel and the products."""
+        return [self._grid(kind, is_equation=len(kinds) > 1) for kind in kinds]
+
+    def _grid(self, kind: Kind, *, is_equation: bool) -> PartOf:
+        is_kernel, first = kind == "kernel", self._positions[0]
+        values = self._spread.weights(self._channel)
+        if not is_kernel:
+            values = self._spread.products(first, self._channel)
         make = grids_part(
-            [GridPicture("kernel", "kernel", tuple(map(tuple, weights.tolist())))],
-            scales,
-            Places.moving((weights.shape[0], weights.shape[1]), (1, 1)),
-            title=self._title,
-            caption=self._caption,
+            [GridPicture(kind, kind, tuple(map(tuple, values.tolist())))],
+            self._scales(),
+            self._places,
+            title=self._title if is_kernel else "products",
+            caption=self._places.caption,
+            sign=("×" if is_kernel else "=") * is_equation,
             longest=grid_side(1),
             most=most_of_a_grid(),
         )
-        part = self._parts.keep("kernel", make)
-        return [self._parts.text_below("result", part, self.texts["result"])]
+        part = self._parts.keep(kind, make)
+        return part if is_kernel else self._parts.text_below("result", part, self.texts["result"])
+
+    def _scales(self) -> Scales:
+        """Return the colors of both grids and the width of their widest number in any frame."""
+        weights = self._spread.weights(self._channel)
+        ends = np.array(finite_extremes(self._plane)).astype(self._plane.dtype)
+        corners = products_of(ends[:, np.newaxis], weights.reshape(1, -1))
+        lowest, highest = finite_extremes(corners)
+        kernel = HeatmapGroup((Heatmap("", weights, ()),), symmetric_limit(weights), 1)
+        is_signed = lowest < 0 or kernel.ends[0] < 0  # 0 is white in both
+        products = HeatmapGroup((), max(-lowest, highest) or 1.0, 1, is_signed)
+        widest = 0.0
+        if max(weights.shape) <= MAX_TICKED:
+            shown = [weights, corners]
+            shown += [self._spread.products(at, self._channel) for at in self._positions]
+            digits = figure_options().digits
+            widest = max(widest_text(cell_texts(each, digits)) for each in shown)
+        return Scales((0.0, 1.0), None, kernel, products, widest, has_bars=figure_options().bars)
 
     def moving(self, name: str, drawn: Any) -> list[Mover]:
-        """Return the outlines of the taps."""
-        marks = BoxMarks(drawn[0].axes)
+        """Return the products, which change."""
+        if name == "kernel":
+            return []
+        grid = MovingGrid(drawn[0], self._places.steps)
 
         def move(number: int) -> None:
-            rows, columns = self._taps[number]
-            marks.move([(x, y, x + 1, y + 1) for y in rows for x in columns])
+            products = self._spread.products(self._positions[number], self._channel)
+            is_small = max(products.shape) <= MAX_TICKED
+            grid.move(products, cell_texts(products, figure_options().digits) if is_small else [])
 
-        return [(Moving(marks.artists), move)]
+        return [(grid, move)]
 
 
 class CurveWork:

@@ -12,9 +12,32 @@ from convcli.teaching.animate.image_scene import ImageScene
 from convcli.teaching.animate.layer_scene import LayerScene
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.signal_scene import SignalScene
-from convcli.teaching.animate.sliding import SlidingWindow
+from convcli.teaching.animate.sliding import (
+    Positions,
+    RangeNames,
+    SlidingWindow,
+    choose_positions,
+)
 
 DPI = 100.0  # most screens show such a frame whole
+
+
+def frame_positions(
+    window: SlidingWindow | LayerWindow,
+    first: Pair | None,
+    last: Pair | None,
+    step: int | None,
+    names: RangeNames = RangeNames(),  # noqa: B008 - it never changes
+) -> Positions:
+    """Choose the positions of the frames: in the feature map, or in the input that is spread.
+
+    Raises:
+        UsageError: as :func:`convcli.teaching.animate.sliding.choose_positions`.
+    """
+    shape = window.output_shape
+    if isinstance(window, LayerWindow) and window.spreads:
+        shape, names = window.stage.plan.geometry.input_shape, names._replace(place="input")
+    return choose_positions(shape, first, last, step, names)
 
 
 def animate_window(
@@ -31,12 +54,13 @@ def animate_window(
     map up to the window's position. A signal of one row or one column has three rows on one x axis:
     the input, the kernel that moves over it with the products shaded, and the result. For the last
     layer of a chain it shows the image with the receptive field, the map that the layer reads, its
-    arithmetic, and one of its maps.
+    arithmetic, and one of its maps. A transposed convolution goes through the values that it reads:
+    each is multiplied by the kernel, and the products are added to the map.
 
     Args:
         window: from :func:`convcli.teaching.animate.sliding.slide_over`, or of a layer from
             :func:`convcli.teaching.animate.layer_window.slide_layer`.
-        positions: in the feature map, in reading order; results appear from the first on.
+        positions: from :func:`frame_positions`; results appear from the first on.
         title: a heading, such as the image's name.
         options: how the frames look; 100 pixels per inch by default.
 

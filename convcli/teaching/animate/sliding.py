@@ -197,11 +197,12 @@ class Positions(NamedTuple):
 
 
 class RangeNames(NamedTuple):
-    """What messages call the first and the last position, and the step between positions."""
+    """What messages call the first and the last position, the step, and what they lie in."""
 
     first: str = "first"
     last: str = "last"
     step: str = "step"
+    place: str = "feature map"
 
 
 def choose_positions(
@@ -224,8 +225,10 @@ def choose_positions(
     Positions(shown=((0, 2), (1, 1), (1, 2)), total=4)
     """
     rows, columns = output_shape
-    start = 0 if first is None else _number_of(names.first, first, output_shape)
-    end = rows * columns - 1 if last is None else _number_of(names.last, last, output_shape)
+    start = 0 if first is None else _number_of(names.first, first, output_shape, names.place)
+    end = rows * columns - 1
+    if last is not None:
+        end = _number_of(names.last, last, output_shape, names.place)
     if end < start:
         raise UsageError(
             f"{names.last} {end // columns},{end % columns} comes before {names.first} "
@@ -247,12 +250,12 @@ def choose_positions(
     return Positions(tuple(divmod(number, columns) for number in numbers), total)
 
 
-def _number_of(name: str, at: Pair, output_shape: Pair) -> int:
+def _number_of(name: str, at: Pair, output_shape: Pair, place: str) -> int:
     """Return a position's number in reading order."""
     rows, columns = output_shape
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise UsageError(
-            f"{name} {at[0]},{at[1]} is outside the {size_text(output_shape)} feature map: "
+            f"{name} {at[0]},{at[1]} is outside the {size_text(output_shape)} {place}: "
             f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
     return at[0] * columns + at[1]

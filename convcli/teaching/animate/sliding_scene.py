@@ -130,7 +130,7 @@ def input_parts(
         pads=pads if any(pads) else None,
     )  # fmt: skip
     if empty is not None:
-        whole = _without_numbers(whole, empty)
+        whole = without_numbers(whole, empty)
     made = [parts.keep("input", whole)]
     cell = panel_box(panel, longest)[0] / panel.shape[1]
     if cell * min(geometry.extent) < _SMALL:
@@ -145,8 +145,11 @@ def input_parts(
     return made
 
 
-def _without_numbers(make: PartOf, cells: NDArray[np.bool_]) -> PartOf:
-    """Return the same part without the numbers of some of its image's cells."""
+def without_numbers(make: PartOf, cells: NDArray[np.bool_]) -> PartOf:
+    """Return the same part without the numbers of some of its image's cells.
+
+    Where these are hatched, they are hatched whole.
+    """
 
     def part(scale: float) -> Part:
         plain = make(scale)
@@ -154,7 +157,8 @@ def _without_numbers(make: PartOf, cells: NDArray[np.bool_]) -> PartOf:
         def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
             [drawn] = plain.draw(figure, left, top)
             texts = np.where(cells.ravel(), "", drawn.texts).tolist() if drawn.texts else ()
-            return [replace(drawn, texts=tuple(texts))]
+            hatched = None if drawn.hatched is None else drawn.hatched & ~cells
+            return [replace(drawn, texts=tuple(texts), hatched=hatched)]
 
         return plain._replace(draw=draw)
 

@@ -16,8 +16,8 @@ from convcli.images.animation import check_animation_target
 from convcli.images.given import file_name
 from convcli.plotting.save_animation import save_animation
 from convcli.teaching.animate.layer_window import LayerWindow
-from convcli.teaching.animate.scene import animate_window
-from convcli.teaching.animate.sliding import SlidingWindow, choose_positions, frame_rate
+from convcli.teaching.animate.scene import animate_window, frame_positions
+from convcli.teaching.animate.sliding import SlidingWindow, frame_rate
 from convcli.teaching.explain.arithmetic import as_position
 
 
@@ -51,6 +51,6 @@ def write_window(
     with in_python():
         target = check_animation_target(file_name(path), overwrite=may_replace)
         window = slide()
-        positions = choose_positions(window.output_shape, start, end, every)
+        positions = frame_positions(window, start, end, every)
         frames = animate_window(window, positions.shown, options=options)
         return list(save_animation(frames, target, rate or frame_rate(len(frames))))

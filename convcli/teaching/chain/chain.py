@@ -342,7 +342,8 @@ class Chain:
                 a folder for ``frame-0001.png`` and so on.
             map: which of the last layer's maps fills in, counted from 1.
             first, last, step, fps, theme, title, cmap, digits, dpi, width, overwrite: as for
-                :func:`convcli.animate`; positions are those of the last layer's maps.
+                :func:`convcli.animate`; positions are those of the last layer's maps or, for a
+                transposed convolution, of the values that it reads, which it spreads.
 
         Returns:
             The names of the files written: one, or all frames of a folder.

@@ -74,10 +74,14 @@ class Tracer:
         self.scales = _scales(stages, maps)
         self.axes = [chain_axis(stages[:number], image) for number in range(len(maps))]
 
-    def regions(self, last: Region) -> dict[int, Region]:
-        """Return which values of each layer the output depends on, by the layer's number."""
-        regions = {len(self.stages): last}
-        for number in range(len(self.stages), 1, -1):
+    def regions(self, last: Region, end: int | None = None) -> dict[int, Region]:
+        """Return which values of each layer the output depends on, by the layer's number.
+
+        ``last`` is of the layer with the number ``end``, or of the last layer.
+        """
+        end = end or len(self.stages)
+        regions = {end: last}
+        for number in range(end, 1, -1):
             region = regions[number]
             border = layer_border(self.stages[number - 1].layer)
             shape = self.maps[number - 1].shape

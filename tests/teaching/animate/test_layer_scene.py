@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
@@ -19,6 +19,7 @@ from convcli.plotting.window_marks import WINDOW_COLOR
 from convcli.teaching.animate.layer_window import slide_layer
 from convcli.teaching.animate.scene import DPI, animate_window
 from convcli.teaching.animate.sliding import choose_positions
+from convcli.teaching.animate.spread_sums import SpreadSums
 from convcli.teaching.chain.maps import plan_chain
 from convcli.teaching.chain.parser import build_layers, parse_layer_texts
 
@@ -53,6 +54,11 @@ CASES = {
     "dilated pool": (TOY, ["minpool 2 --dilation 2 --stride 1 --padding 1,0,1,0"], (0, 0)),
     "softmax": (PHOTO[:6, :6], ["softmax"], (1, 1), 2),
     "transposed": (TOY[:3, :3], ["convtranspose -k '1 2 1; 2 4 2; 1 2 1' --stride 2"], (2, 2)),
+    "transposed and cut": (
+        TOY,
+        ["convtranspose -k outline --stride 2 --padding 1 --bias 3"],
+        (0, 5),
+    ),
     "transposed photo": (PHOTO, ["maxpool 4", "convtranspose -k blur --stride 4"], (9, 9), 3),
     "upsampled": (TOY, ["relu", "upsample 2 --mode bilinear"], (3, 3)),
     "trained": (GRAY, [CONV, "batchnorm --mean 3 --var 4"], (3, 3)),
@@ -219,43 +225,131 @@ def test_the_caption_has_no_more_digits_than_the_map_is_rounded_to():
     assert shown.split()[1] == grids(figure)[-1][0]
 
 
+def spread_out(pixels, weights, stride, padding, dilation, more, bias=0):
+    """The output of a transposed convolution after each of its values, NaN where there is none.
+
+    ``weights`` has a kernel for each channel of the pixels.
+    """
+    rows, columns, _ = pixels.shape
+    (top, bottom, left, right), (height, width) = padding, weights.shape[1:]
+    side = lambda n, k, cut: (n - 1) * stride + dilation * (k - 1) + 1 + more - cut  # noqa: E731
+    out = np.full((side(rows, height, top + bottom), side(columns, width, left + right)), np.nan)
+    for row, column in np.ndindex(rows, columns):
+        for y, x in np.ndindex(height, width):
+            place = row * stride + y * dilation - top, column * stride + x * dilation - left
+            if 0 <= place[0] < len(out) and 0 <= place[1] < out.shape[1]:
+                value = sum(pixels[row, column] * weights[:, y, x])
+                out[place] = value + (bias if np.isnan(out[place]) else out[place])
+        yield out.copy()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(2, 4)),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    padding=st.sampled_from([(0, 0, 0, 0), (1, 1, 1, 1), (0, 1, 0, 1)]),
+    output_padding=st.integers(0, 1),
+    bias=st.integers(-2, 2),
+    seed=st.integers(0, 9),
+    data=st.data(),
+)
+def test_the_sums_of_a_transposed_convolution_grow_as_in_a_plain_loop(
+    shape, kernel, stride, dilation, padding, output_padding, bias, seed, data
+):
+    rng = np.random.default_rng(seed)
+    pixels, weights = rng.integers(-9, 9, shape), rng.integers(-4, 5, kernel)
+    output_padding = min(output_padding, max(stride, dilation) - 1)
+    matrix = "; ".join(" ".join(map(str, row)) for row in weights.tolist())
+    text = (
+        f"convtranspose -k '{matrix}' --stride {stride} --dilation {dilation} --bias {bias} "
+        f"--padding {','.join(map(str, padding))} --output-padding {output_padding}"
+    )
+    extents = [dilation * (taps - 1) + 1 for taps in kernel]
+    sides = [
+        (n - 1) * stride + extent + output_padding for n, extent in zip(shape, extents, strict=True)
+    ]
+    cut = padding[0] + padding[1], padding[2] + padding[3]
+    assume(sides[0] > cut[0] and sides[1] > cut[1] and min(shape) > 1)
+    sums = SpreadSums(window_of(pixels, [text]))
+    expected = list(
+        spread_out(
+            pixels[..., np.newaxis], weights[np.newaxis], stride, padding, dilation,
+            output_padding, bias,
+        )
+    )  # fmt: skip
+    places = list(np.ndindex(*shape))
+    order = data.draw(st.permutations(range(len(places))))
+    for number in order:
+        values, reached = sums.after(places[number])
+        inside = ~sums.cut
+        own, known = values[inside], reached[inside]
+        loop = expected[number].ravel()
+        if number == len(places) - 1:
+            assert known.all()
+            np.testing.assert_array_equal(own, np.where(np.isnan(loop), bias, loop))
+            np.testing.assert_array_equal(own, Chain([text])(pixels).ravel())
+        else:
+            np.testing.assert_array_equal(np.where(known, own, np.nan), loop)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("theme_name", ["screen", "slide"])
 @pytest.mark.parametrize("bank", [False, True])
-def test_the_values_and_taps_of_a_transposed_convolution_give_the_result(bank, tmp_path):
+def test_each_value_of_a_transposed_convolution_is_spread_over_the_map(bank, theme_name, tmp_path):
     weights = np.arange(1, 10).reshape(3, 3)
     banked = np.stack([weights, -weights])[:, np.newaxis]
     np.save(tmp_path / "k.npy", banked if bank else weights)
-    pixels = RNG.integers(1, 9, (4, 5, 2)) if bank else RNG.integers(1, 9, (4, 5))
-    texts = [f"convtranspose -k {tmp_path / 'k.npy'} --stride 2 --padding 1"]
-    after = Chain(texts)(pixels)
-    positions = list(np.ndindex(*after.shape))
-    scene = scene_of(pixels, texts, positions)
-    source, kernel, _ = images(scene.figure)
-    assert written(weights) in grids(scene.figure)
-    for number in (0, 1, 8, 9, len(positions) - 1):
+    pixels = RNG.integers(1, 9, (2, 3, 2)) if bank else RNG.integers(1, 9, (2, 3))
+    texts = [f"convtranspose -k {tmp_path / 'k.npy'} --stride 2 --padding 0,1,0,1"]
+    positions = list(np.ndindex(2, 3))
+    scene = scene_of(pixels, texts, positions, theme=theme_name)
+    source, kernel, tile, grown = images(scene.figure)
+    loop = spread_out(
+        pixels.reshape(2, 3, -1), banked[:, 0] if bank else weights[np.newaxis], 2, (0, 1, 0, 1),
+        1, 0,
+    )  # fmt: skip
+    for number, (sums, (row, column)) in enumerate(zip(loop, positions, strict=True)):
         scene.move(number)
-        [[left, top, right, bottom]] = outlines(source)
-        taps = np.array(kernel.lines[-1].get_data()).T.reshape(-1, 6, 2)[:, :4].mean(axis=1)
-        columns, rows = np.unique(np.round(taps).astype(int).T, axis=1)
-        part = pixels[int(top) : int(bottom), int(left) : int(right)]
-        part = part[..., 0] - part[..., 1] if bank else part
-        used = weights[np.ix_(np.unique(rows)[::-1], np.unique(columns)[::-1])]
-        value = after[positions[number]]
-        assert (part * used).sum() == value
-        assert f"value {value}" in texts_of(scene.figure)
+        value = pixels[row, column, 0] if bank else pixels[row, column]
+        assert outlines(source) == [[column, row, column + 1, row + 1]]
+        assert [text.get_text() for text in kernel.texts] == written(weights)
+        assert [text.get_text() for text in tile.texts] == written(value * weights)
+        window = [2 * column, 2 * row, 2 * column + 3, 2 * row + 3]
+        assert outlines(grown)[-1 if number == 0 else 1] == window
+        cells = np.array([text.get_text() for text in grown.texts]).reshape(5, 7)
+        is_cut = np.ones((5, 7), bool)
+        is_cut[:4, :6] = False
+        assert set(cells[is_cut]) == {""}
+        shown = np.where(np.isnan(sums), "", np.nan_to_num(sums).astype(int).astype(str))
+        np.testing.assert_array_equal(cells[:4, :6], shown)
+        [caption] = [text for text in texts_of(scene.figure) if text.startswith("row ")]
+        assert f"row {row}, column {column} of the input: {value}\n{value} × kernel" in caption
+        assert caption.endswith("cut off") == (row == 1 or column == 2)
+    np.testing.assert_array_equal(cells[:4, :6], Chain(texts)(pixels).astype(str).reshape(4, 6))
+    heading = " ".join(texts_of(scene.figure))
+    assert ("of channel 1 are drawn, 1 of 2 maps that are added" in heading) == bank
 
 
 @pytest.mark.slow
-def test_outputs_that_nothing_adds_to_are_shown_without_a_window():
-    pixels, text = np.array([[1, 2], [3, 4]]), "convtranspose -k 1 --stride 2"
-    scene = scene_of(pixels, [text], [(0, 0), (1, 1), (2, 2)])
-    source = images(scene.figure)[0]
-    assert outlines(source) == [[0, 0, 1, 1]]
-    scene.move(1)
-    assert outlines(source) == []
-    assert any("no value of the input is added here" in text for text in texts_of(scene.figure))
-    scene.move(2)
-    assert outlines(source) == [[1, 1, 2, 2]]
+def test_positions_of_a_transposed_convolution_lie_in_what_it_reads(tmp_path):
+    chain = Chain(["relu", "convtranspose -k '1 2; 3 4' --stride 3"])
+    written = chain.animate(TOY, tmp_path / "frames", first=(5, 0))
+    assert len(written) == 6
+    with pytest.raises(UsageError, match=r"last 6,0 is outside the 6x6 input: rows are 0 to 5"):
+        chain.animate(TOY, tmp_path / "none.gif", last=(6, 0))
+    window = window_of(TOY, ["conv -k blur", "convtranspose -k '1 2; 3 4' --stride 3"])
+    assert window.field((0, 3)) == ([0, 1], [2, 3, 4])
+
+
+@pytest.mark.slow
+def test_a_map_is_empty_until_something_is_added_and_whole_at_the_end():
+    text = "convtranspose -k 1 --stride 2 --output-padding 1"
+    scene = scene_of(np.array([[1, 2], [3, 4]]), [text], list(np.ndindex(2, 2)))
+    grown = images(scene.figure)[-1]
+    for number, count in enumerate([1, 2, 3, 16]):
+        scene.move(number)
+        assert sum(text.get_text() != "" for text in grown.texts) == count
 
 
 @pytest.mark.slow
@@ -293,15 +387,22 @@ TEXTS = st.sampled_from(
 
 @given(texts=st.lists(TEXTS, min_size=1, max_size=3), data=st.data())
 def test_pixels_outside_the_field_change_nothing(texts, data):
-    """Whatever is computed, it is computed from the pixels that the animation outlines."""
+    """Whatever is computed, it is computed from the pixels that the animation outlines.
+
+    Of a transposed convolution these are the pixels that the value depends on that is spread.
+    """
     pixels = np.random.default_rng(data.draw(st.integers(0, 99))).integers(1, 99, (14, 17))
     window = window_of(pixels, texts)
-    at = tuple(data.draw(st.integers(0, count - 1)) for count in window.output_shape)
+
+    def values_of(window):
+        return window.source[..., 0] if window.spreads else window.values
+
+    at = tuple(data.draw(st.integers(0, count - 1)) for count in values_of(window).shape)
     rows, columns = window.field(at)
     changed = -pixels
     inside = np.ix_(rows, columns)
     changed[inside] = pixels[inside]
-    assert window_of(changed, texts).values[at] == window.values[at]
+    assert values_of(window_of(changed, texts))[at] == values_of(window)[at]
 
 
 @given(
