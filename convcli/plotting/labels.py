@@ -28,7 +28,7 @@ _MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written wit
 _MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # A line may break after a blank or a joint of a name, but not inside a number such as 1/256 or
 # > 99.9 %, nor between ~ and it.
-_JOINT = r"(?:[_,]|(?<!\d)/|/(?!\d)|(?<![%>~])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s-])(?<!\de)-)"
+_JOINT = r"(?:[_,]|(?<!\d)/|/(?!\d)|(?<![%>~])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s(-])(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
 
 
@@ -56,6 +56,8 @@ def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str
     'kirsch-\nnorth-\nwest'
     >>> wrap("min -0.73106", 0.7, 9)
     'min\n-0.73106'
+    >>> wrap("0.5 + (-0.1586)", 0.8, 9)
+    '0.5 +\n(-0.1586)'
     """
     lines: list[str] = []
     for line in text.split("\n"):

@@ -324,8 +324,10 @@ class _ExplanationPage:
         unnumbered = [n for n in unnumbered if isinstance(self._steps[n], ConvStep | PoolStep)]
         if unnumbered:
             names.append(f"numbers of {_layers(unnumbered[0], unnumbered[-1] + 1)}")
-        if detail.worked > first:
-            names.append(f"arithmetic of {_layers(first, detail.worked)}")
+        unworked = [*range(first, detail.worked)]
+        unworked = [n for n in unworked if isinstance(self._steps[n], ConvStep | PoolStep)]
+        if unworked:
+            names.append(f"windows of {_layers(unworked[0], unworked[-1] + 1)}")
         if detail.first > self._first:
             names.append(_layers(self._first, detail.first))
         return names
@@ -347,6 +349,9 @@ class _ExplanationPage:
         steps = [first]
         if self._first > 1:  # its window is padding only
             steps.append([self._map_part(self._first - 1, detail)(scale)])
+        if detail.first > self._first:
+            left_out = words_part("…", f"{_layers(self._first, detail.first)} left out")
+            steps.append([self._arrow(), left_out(scale)])
         for number in sorted(self._steps):
             if number >= detail.first:
                 work = [part(scale) for part in self._work_parts(number, detail)]

@@ -1,5 +1,6 @@
 """The figure of a chain's value: legible in every theme, and what it shows is what is computed."""
 
+import re
 import shutil
 from fractions import Fraction
 from itertools import chain
@@ -270,6 +271,8 @@ def test_a_full_page_leaves_out_layers_and_says_so():
     assert "layers 1 to" in facts
     assert any(text.startswith("16  maxpool 2") for text in shown)
     assert "input" in shown
+    assert "…" in shown
+    assert re.search(r"layers 1 to \d+ left out", " ".join(" ".join(shown).split()))
 
 
 def test_samples_have_positions():
