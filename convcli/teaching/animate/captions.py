@@ -33,6 +33,7 @@ from convcli.teaching.explain.text import places_text
 
 NOT_COMPUTED = "yellow: not computed yet"  # below the title of what fills in
 NOTHING_ADDED = "yellow: nothing added yet"
+WINDOW_BEFORE = "dashed: the window before"
 
 _MAX_SUMS = 24  # at one position
 _MAX_PRODUCTS = 3 * MAX_TERMS  # of one kernel, written out

@@ -30,6 +30,7 @@ from convcli.plotting.window_marks import BoxMarks, Corners, WindowMarks, hatche
 from convcli.teaching.animate.captions import (
     NOT_COMPUTED,
     NOTHING_ADDED,
+    WINDOW_BEFORE,
     layer_captions,
     layer_steps,
     spread_captions,
@@ -326,7 +327,7 @@ class LayerScene(SlidingScene):
                 caption += f"\nsums begin at the bias {format_number(bias)}"
             caption += f"\n{NOTHING_ADDED}\ngreen: the window"
             is_strided = window.stage.plan.geometry.stride != (1, 1) and len(self._positions) > 1
-            caption += "\ndashed: the window before" * is_strided
+            caption += f"\n{WINDOW_BEFORE}" * is_strided
         else:
             caption += f"\n{NOT_COMPUTED}"
         make = image_part(

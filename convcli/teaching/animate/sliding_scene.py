@@ -29,6 +29,7 @@ from convcli.geometry import Geometry, Pair
 from convcli.plotting.axes import DrawnImage, number_points, widest_text
 from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.moving import DrawnParts, MovingText
+from convcli.teaching.animate.captions import WINDOW_BEFORE
 from convcli.teaching.animate.padded_input import PaddedInput
 
 Mover = tuple[Moving, Callable[[int], None]]  # what moves, and what moves it to a frame
@@ -125,6 +126,8 @@ def input_parts(
         empty: cells of the padding that have no numbers; None for none.
     """
     pads, longest = padded.pads, image_side()
+    if geometry.stride != (1, 1):
+        caption += f"\n{WINDOW_BEFORE}"
     whole = image_part(
         panel, longest, title=title, caption=caption, ends=ends, bar=bar,
         pads=pads if any(pads) else None,
