@@ -183,7 +183,7 @@ def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     ]
     sides = ("top", "bottom"), ("left", "right")
     pads = [
-        ", ".join(_sum_text(facts[side], more) for side, more in zip(pair, own, strict=True))
+        ", ".join(sum_text(facts[side], more) for side, more in zip(pair, own, strict=True))
         for pair, own in zip(sides, around, strict=True)
     ]
     is_exact = facts["is_integer"] and kernel.divisor == 1 and np.abs(matrix).sum() <= PILLOW_SUM
@@ -252,14 +252,54 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
         problem = "add the same bias to images of 8 and of 16 bits"
     if problem:
         raise _refusal(f"programs for vips {problem}")
-    matrix = spread(windows.weights[0], windows.geometry.dilation)
+    matrix, stride = spread(windows.weights[0], windows.geometry.dilation), windows.geometry.stride
+    # conv repeats the edge itself, and its map is as large as the image.
+    crops = (
+        not facts["is_same"]
+        or facts["is_shifted"]
+        or facts["is_strided"]
+        or (facts["is_padded"] and not facts["border_edge"])
+    )
+    pads = crops and (facts["is_padded"] or facts["is_strided"])
+    names = ("kernel", "image", "padded", "sums", "map", "picked", "values")
+    files = {name: f"{name}.{'mat' if name == 'kernel' else 'v'}" for name in names}
+    if facts["program"]:  # its files are in a folder of their own
+        files = {name: f'"$work/{file}"' for name, file in files.items()}
+        if not facts["is_plane"]:
+            files["image"] = '"$1"'
+    result = "picked" if facts["is_strided"] else "map" if crops else "sums"
+    sizes: dict[str, str] = {}
+    for axis, (size, count) in enumerate((("height", "rows"), ("width", "columns"))):
+        more = stride[axis] if stride[axis] > 1 else 0
+        padded = facts[f"padded_{size}"]
+        if not facts["is_fitted"]:
+            more += sum(windows.geometry.pads[2 * axis : 2 * axis + 2])
+            padded = size
+        sizes |= {
+            f"vips_{size}": sum_text(padded, more),
+            f"vips_map_{count}": facts[f"map_{count}"],
+            f"vips_cropped_{count}": count + facts[f"times_stride_{count}"],
+        }
     return {
+        **{f"{name}_file": file for name, file in files.items()},
+        **{name: _shell_text(text) for name, text in sizes.items()},
+        "vips_crops": crops,
+        "vips_pads": pads,
+        "vips_needs_size": crops or facts["checks_size"],
+        "conv_source": files["padded" if pads else "image"],
+        "rounded_source": files["values" if facts["range_abs"] else result],
+        "result_file": files[result],
         "vips_extend": VIPS_EXTENDS[facts["border"]],
         "vips_weights": "\n".join(" ".join(map(number_text, row)) for row in matrix.tolist()),
         "vips_row": facts["rows"] // 2,
         "vips_column": facts["columns"] // 2,
         **{side: f"${side}" for side in windows.geometry.pads._fields if facts["is_fitted"]},
     }
+
+
+def _shell_text(text: str) -> str:
+    """Return the value of a variable or of a sum in a shell."""
+    return f"$(({text}))" if " " in text else f"${text}"
 
 
 def _ffmpeg_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
@@ -322,8 +362,27 @@ def _octave_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     return {
         "octave_kernels": "\n".join(assignments),
         "octave_plane": facts["plane"] + 1,
+        **_octave_ranges(windows, facts),
         "has_outside": facts["border"] in ("zero", "constant"),
     }
+
+
+def _octave_ranges(windows: Windows, facts: Facts) -> dict[str, str]:
+    """Return the rows and columns of padded images, maps and dilated kernels as ranges."""
+    ranges: dict[str, str] = {}
+    axes = (("rows", "height", "top", "bottom"), ("columns", "width", "left", "right"))
+    for axis, (name, size, before, after) in enumerate(axes):
+        low, high = facts[before], facts[after]
+        first = str(1 - low) if isinstance(low, int) else f"(1 - {low})"
+        last = sum_text(size, high) if isinstance(high, int) else f"{size} + {high}"
+        ranges |= {
+            f"octave_{name}": f"{first}:{f'({last})' if ' ' in last else last}",
+            f"octave_inner_{name}": f"{low} + (1:{size})" if low else f"1:{size}",
+        }
+        for kind in ("stride", "dilation"):
+            step = getattr(windows.geometry, kind)[axis]
+            ranges[f"octave_{kind}_{name}"] = f"1:{step}:end" if step > 1 else ":"
+    return ranges
 
 
 def _netpbm_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
@@ -331,16 +390,23 @@ def _netpbm_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[
     if facts["range_raw"]:
         raise UsageError("PGM and PPM hold no --range raw; --for numpy writes this filter")
     return {
+        # JavaScript divides integers to fractions.
+        **{
+            f"js_{name}": f"Math.floor({facts[f'map_{name}'].removesuffix(' + 1')}) + 1"
+            if facts[f"times_stride_{name}"]
+            else facts[f"map_{name}"]
+            for name in ("rows", "columns")
+        },
         "c_weights": facts["nested_weights"].translate(str.maketrans("[]", "{}")),
         "has_outside": facts["border"] in ("zero", "constant"),
     }
 
 
-def _sum_text(pad: int | str, more: int) -> str:
-    """Return a pad, or the name of the variable that holds it, and some more pixels."""
-    if isinstance(pad, int):
-        return str(pad + more)
-    return f"{pad} + {more}" if more else pad
+def sum_text(size: int | str, more: int) -> str:
+    """Return a number of pixels, or the variable that holds it, and some more or fewer."""
+    if isinstance(size, int):
+        return str(size + more)
+    return f"{size} {'+' if more > 0 else '-'} {abs(more)}" if more else size
 
 
 def _check_one_kernel(

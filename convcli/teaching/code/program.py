@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES, SCALED_RANGES
 from convcli.errors import UsageError
 from convcli.filtering import Filter, filter_image
-from convcli.geometry import ConvOptions, Pads, as_pair, border_name
+from convcli.geometry import ConvOptions, Geometry, Pads, as_pair, border_name
 from convcli.images.image import image_of
 from convcli.kernels.kernel import Kernel
-from convcli.teaching.code.libraries import library_facts, number_text
+from convcli.teaching.code.libraries import library_facts, number_text, sum_text
 from convcli.teaching.code.template import render
 from convcli.teaching.code.windows import Windows
 
@@ -222,17 +222,47 @@ def _window_facts(image_filter: Filter, windows: Windows) -> dict[str, Any]:
         "is_dilated": dilation != (1, 1),
         "dilation_rows": dilation[0],
         "dilation_columns": dilation[1],
-    }
+    } | _place_facts(geometry, fitted=fitted)
+
+
+def _place_facts(geometry: Geometry, *, fitted: bool) -> dict[str, Any]:
+    """Return sizes and places as C, JavaScript, Octave and the shell write them, worked out."""
+    facts: dict[str, Any] = {}
+    top, bottom, left, right = geometry.pads
+    axes = (
+        ("rows", "height", "down", "top", top, top + bottom),
+        ("columns", "width", "across", "left", left, left + right),
+    )
+    for axis, (name, size, total, side, before, both) in enumerate(axes):
+        stride, dilation = geometry.stride[axis], geometry.dilation[axis]
+        # Fitted pads give ceil(size / stride) windows.
+        shrinks = 1 if fitted else geometry.extent[axis] - both
+        steps = sum_text(size, -shrinks)
+        steps = f"({steps})" if " " in steps else steps
+        facts |= {
+            f"padded_{size}": f"{size} + {total}" if fitted else sum_text(size, both),
+            f"map_{name}": f"{steps} / {stride} + 1" if stride > 1 else sum_text(size, 1 - shrinks),
+            f"is_strided_{total}": stride > 1,
+            f"times_stride_{name}": f" * {stride}" if stride > 1 else "",
+            f"times_dilation_{name}": f" * {dilation}" if dilation > 1 else "",
+            f"minus_{side}": f" - {side}" if fitted else f" - {before}" if before else "",
+        }
+    return facts
 
 
 def _size_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the size of the smallest image that has a window; fitted pads make one for all."""
     if facts["is_fitted"]:
-        return {"checks_size": False}
+        return {"checks_size": False, "may_be_empty": False}
     rows = facts["rows"] - facts["top"] - facts["bottom"]
     columns = facts["columns"] - facts["left"] - facts["right"]
-    checks = facts["program"] and max(rows, columns) > 1
-    return {"checks_size": checks, "least_rows": rows, "least_columns": columns}
+    may_be_empty = max(rows, columns) > 1
+    return {
+        "may_be_empty": may_be_empty,
+        "checks_size": facts["program"] and may_be_empty,
+        "least_rows": rows,
+        "least_columns": columns,
+    }
 
 
 def _border_facts(image_filter: Filter) -> dict[str, Any]:

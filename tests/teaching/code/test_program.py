@@ -421,6 +421,33 @@ def test_no_placeholder_is_left_to_work_out(library):
         assert program.count("atleast_3d") <= 1
 
 
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--like vips",
+        "--border edge --padding valid --dilation 1,2",
+        "--border zero --stride 2,1",
+        "--border edge --stride 1,3 --padding same-upper",
+        "--border zero --stride 2 --padding same-lower --dilation 2,1",
+    ],
+)
+def test_sums_of_numbers_are_worked_out(name, options):
+    words = ["-k", "sobel-x", *options.split()]
+    if not is_refused(name, words):
+        program = convcli("code", *words, "--for", name)
+        assert not re.search(r"[*/] 1\b|\b1:1:|(^|[(+-] ?)\d+ [+-] \d|\+ -", program)
+
+
+@pytest.mark.parametrize("options", ["", "--border zero", "--border edge --padding valid"])
+def test_vips_takes_only_the_steps_that_a_filter_needs(options):
+    words = ["-k", "sobel-x", *options.split(), "--for", "vips", "--snippet"]
+    steps = re.findall(r"^vips (\w+)", convcli("code", *words), re.MULTILINE)
+    needed = {"--border zero": ["embed", "conv", "crop"], "": ["conv"]}
+    assert steps == needed.get(options, ["conv", "crop"])
+
+
 def test_a_program_fails_in_one_line(library, folder, tmp_path):
     suffix = ".pgm" if library in NETPBM else ".png"
     image, text, out = (tmp_path / name for name in (f"image{suffix}", "text.png", f"out{suffix}"))
