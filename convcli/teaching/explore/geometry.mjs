@@ -286,23 +286,44 @@ export function windowPlaces(geometry, at) {
   );
 }
 
+/** Return whether a position lies in an image, not in its padding. */
+export function isInImage(position, shape) {
+  return position.every((place, axis) => place >= 0 && place < shape[axis]);
+}
+
 /**
- * Return the outputs whose windows weigh a position of the input, as [row, column] pairs.
+ * Return the rows and the columns of the padded input that hold a pixel: its own, and those of its
+ * copies. A position in the padding holds itself only.
  *
- * The position is counted in the unpadded image, so that one in the padding may be negative.
+ * Positions are counted in the unpadded image: those in the padding may be negative.
  */
-export function outputsFedBy(geometry, position) {
-  const along = position.map((place, axis) => {
+export function placesHolding({ inputShape, paddedShape, pads }, position, border) {
+  if (!isInImage(position, inputShape)) {
+    return position.map((place) => [place]);
+  }
+  return position.map((place, axis) => {
+    const before = axis === 0 ? pads.top : pads.left;
+    return Array.from({ length: paddedShape[axis] }, (_, index) => index - before).filter(
+      (each) => borderAt(each, inputShape[axis], border) === place,
+    );
+  });
+}
+
+/** Return the outputs whose windows weigh a pixel or one of its copies, as [row, column] pairs. */
+export function outputsFedBy(geometry, position, border) {
+  const along = placesHolding(geometry, position, border).map((places, axis) => {
     const before = axis === 0 ? geometry.pads.top : geometry.pads.left;
-    const found = [];
-    for (let tap = geometry.kernel[axis] - 1; tap >= 0; tap--) {
-      const start = place + before - tap * geometry.dilation[axis];
-      const index = start / geometry.stride[axis];
-      if (Number.isInteger(index) && index >= 0 && index < geometry.outputShape[axis]) {
-        found.push(index);
+    const found = new Set();
+    for (const place of places) {
+      for (let tap = geometry.kernel[axis] - 1; tap >= 0; tap--) {
+        const start = place + before - tap * geometry.dilation[axis];
+        const index = start / geometry.stride[axis];
+        if (Number.isInteger(index) && index >= 0 && index < geometry.outputShape[axis]) {
+          found.add(index);
+        }
       }
     }
-    return found;
+    return [...found];
   });
   return along[0].flatMap((row) => along[1].map((column) => [row, column]));
 }

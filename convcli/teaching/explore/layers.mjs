@@ -11,6 +11,7 @@ import {
   borderAt,
   convGeometry,
   countText,
+  isInImage,
   OUTSIDE,
   pairText,
   resolvedPads,
@@ -458,14 +459,15 @@ export function fieldsOf(layers, shapes, region) {
 }
 
 /**
- * Return which values of each layer's maps depend on a region of the input, as it lies in the first
- * layer's windows: what padding copies from it is left out there.
+ * Return which values of each layer's maps depend on a region of the first layer's input, and on the
+ * copies of it that padding holds. A region of one place in that padding has none.
  */
 export function regionsFed(layers, shapes, region) {
+  const isShown = isInImage([region.rows[0], region.columns[0]], shapes[0]);
   const regions = [];
   for (const [index, layer] of layers.entries()) {
     const before = regions.at(-1) ?? region;
-    regions.push(regionFed(layer, shapes[index], shapes[index + 1], before, index > 0));
+    regions.push(regionFed(layer, shapes[index], shapes[index + 1], before, index > 0 || isShown));
   }
   return regions;
 }

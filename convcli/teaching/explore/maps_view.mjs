@@ -12,8 +12,10 @@ import { choice, element, field, labeled, typedNumber } from "./elements.mjs";
 import {
   borderAt,
   convGeometry,
+  isInImage,
   OUTSIDE,
   outputsFedBy,
+  placesHolding,
   runsOf,
   sizeText,
   windowStart,
@@ -247,7 +249,15 @@ export class MapsView {
     if (this.pointedPixel !== null) {
       const [row, column] = this.pointedPixel;
       inputMarks.push({ row: row + pads.top, column: column + pads.left, color: FED.color });
-      const fed = outputsFedBy(session.result.geometry, this.pointedPixel).slice(0, MAX_MARKED);
+      const [rows, columns] = placesHolding(
+        session.result.geometry,
+        this.pointedPixel,
+        session.conv.border,
+      );
+      inputMarks.push(
+        ...fieldMarks({ rows, columns }, pads, { color: FED.color, width: 1 }),
+      );
+      const fed = this.fedOutputs().slice(0, MAX_MARKED);
       mapMarks.push(
         ...fed.map(([y, x]) => ({ row: y, column: x, width: 1, ...FED })),
       );
@@ -297,20 +307,32 @@ export class MapsView {
     }
   }
 
+  /** Return the windows of each kernel of the shown map. */
+  geometries() {
+    const { result, input, conv } = this.session;
+    return result.kernels.map(({ shape }) => convGeometry(input.shape.slice(0, 2), shape, conv));
+  }
+
+  /** Return the outputs that the pointed pixel feeds by any of the kernels. */
+  fedOutputs() {
+    const { border } = this.session.conv;
+    const fed = this.geometries().flatMap((each) => outputsFedBy(each, this.pointedPixel, border));
+    return [...new Map(fed.map((output) => [`${output}`, output])).values()];
+  }
+
   /** Return the windows of an output as marks of the padded input, and the taps of dilated ones. */
   windows(at, pads) {
-    const { session } = this;
     const marks = [];
-    for (const kernel of session.result.kernels) {
-      const geometry = convGeometry(session.input.shape.slice(0, 2), kernel.shape, session.conv);
+    for (const geometry of this.geometries()) {
+      const { kernel } = geometry;
       const [row, column] = windowStart(geometry, at);
       const [rows, columns] = geometry.extent;
       marks.push({ row: row + pads.top, column: column + pads.left, rows, columns });
       const [down, across] = geometry.dilation;
-      const taps = kernel.shape[0] * kernel.shape[1];
+      const taps = kernel[0] * kernel[1];
       if (down * across > 1 && taps <= MAX_MARKED) {
         for (let tap = 0; tap < taps; tap++) {
-          const [tapRow, tapColumn] = [Math.floor(tap / kernel.shape[1]), tap % kernel.shape[1]];
+          const [tapRow, tapColumn] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
           const place = {
             row: row + pads.top + tapRow * down,
             column: column + pads.left + tapColumn * across,
@@ -343,14 +365,13 @@ export class MapsView {
     const { geometry } = session.result;
     const { pads, inputShape } = geometry;
     const [row, column] = this.pointedPixel;
-    const isPadding = row < 0 || row >= inputShape[0] || column < 0 || column >= inputShape[1];
+    const isPadding = !isInImage(this.pointedPixel, inputShape);
     const text = input.view.content.line(row + pads.top, column + pads.left);
     const source = [row, column].map((place, axis) =>
       borderAt(place, inputShape[axis], session.conv.border),
     );
     const copied = source.includes(OUTSIDE) ? TEXTS.fills(text) : TEXTS.copies(...source);
-    const fed = outputsFedBy(geometry, this.pointedPixel).length;
-    const facts = [text, ...(isPadding ? [copied] : []), TEXTS.feeds(fed)];
+    const facts = [text, ...(isPadding ? [copied] : []), TEXTS.feeds(this.fedOutputs().length)];
     return `${TEXTS.place(row, column)}: ${facts.join("; ")}`;
   }
 
@@ -362,7 +383,7 @@ export class MapsView {
     const value = typedNumber(this.ink.value);
     const { pads, inputShape } = this.session.result.geometry;
     const pixel = [cell[0] - pads.top, cell[1] - pads.left];
-    if (pixel.every((place, axis) => place >= 0 && place < inputShape[axis])) {
+    if (isInImage(pixel, inputShape)) {
       this.attempt(() => ({ input: painted(this.session.input, pixel, value) }));
     }
     return true;

@@ -9,6 +9,7 @@ const { scriptApi } = await import(new URL("api.mjs", explore));
 const { colorOf, inkOn } = await import(new URL("colors.mjs", explore));
 const { commandText } = await import(new URL("command.mjs", explore));
 const { layerContent } = await import(new URL("contents.mjs", explore));
+const { BORDERS, outputsFedBy } = await import(new URL("geometry.mjs", explore));
 const { inputOfLists } = await import(new URL("inputs.mjs", explore));
 
 const SMALL = inputOfLists([
@@ -24,6 +25,54 @@ function slowSession() {
   const compute = (job) => new Promise((resolve) => waiting.push(() => resolve(mapsOf(job))));
   return { session: new Session(SMALL, { kernel: "1" }, new Map(), 1e7, compute), waiting };
 }
+
+/** Return the [row, column] pairs at which two maps differ. */
+function changedPlaces(before, after) {
+  const columns = before.shape[1];
+  const places = Array.from(before.values.keys());
+  const changed = places.filter((place) => before.values[place] !== after.values[place]);
+  return changed.map((place) => [Math.floor(place / columns), place % columns]);
+}
+
+test("a pixel feeds what changes with it, through its copies in the padding too", async () => {
+  let seed = 1;
+  const choose = (least, most) => {
+    seed = (seed * 48271) % 2147483647;
+    return least + (seed % (most - least + 1));
+  };
+  for (const border of BORDERS) {
+    for (let round = 0; round < 40; round++) {
+      const [rows, columns] = [choose(1, 6), choose(1, 6)];
+      const grid = Array.from({ length: rows }, () => Array.from({ length: columns }, () => choose(0, 9)));
+      const kernel = Array.from({ length: choose(1, 3) }, () => [1, 2, 3].slice(choose(0, 2)));
+      const settings = {
+        kernel: kernel.map((row) => row.concat(Array(3).fill(1)).slice(0, kernel[0].length)),
+        border,
+        operation: ["correlate", "convolve"][choose(0, 1)],
+        padding: Array.from({ length: 4 }, () => choose(3, 9)),
+        stride: [choose(1, 3), choose(1, 3)],
+        dilation: [choose(1, 2), choose(1, 2)],
+        layers: [`conv -k box:2 --border ${border} --padding full`],
+      };
+      const session = new Session(inputOfLists(grid), settings, new Map(), 1e6);
+      const pixel = [choose(0, rows - 1), choose(0, columns - 1)];
+      grid[pixel[0]][pixel[1]] += 1000;
+      const changed = new Session(inputOfLists(grid), settings, new Map(), 1e6);
+      const sorted = (places) => places.map(String).sort();
+      assert.deepEqual(
+        sorted(outputsFedBy(session.result.geometry, pixel, border)),
+        sorted(changedPlaces(session.result.map, changed.result.map)),
+        JSON.stringify({ ...settings, rows, columns, pixel }),
+      );
+      const [fed] = session.fed(pixel, [0]);
+      assert.deepEqual(
+        sorted(fed.rows.flatMap((row) => fed.columns.map((column) => [row, column]))),
+        sorted(changedPlaces(session.stages[0].map, changed.stages[0].map)),
+        JSON.stringify({ ...settings, rows, columns, pixel }),
+      );
+    }
+  }
+});
 
 test("a change builds on one that is still computed", async () => {
   const { session, waiting } = slowSession();

@@ -269,7 +269,6 @@ def test_what_a_pixel_feeds_is_all_that_changes_with_it(run_cases, seed, tmp_pat
         image = random_image(rng, choose)
         specs = [*NAMED, *random_banks(rng, choose, image.channels)]
         spec, conv = random_start(choose, specs)
-        conv = conv._replace(border="zero", fill=0)  # no padding copies the pixel
         texts = [random_layer(choose, specs) for _ in range(choose.randint(1, 4))]
         try:
             layers = read_page_layers(parse_page_layers(texts))
@@ -294,13 +293,14 @@ def test_what_a_pixel_feeds_is_all_that_changes_with_it(run_cases, seed, tmp_pat
             assert not ((own != other) & ~fed).any(), (case, region)
 
 
-def test_what_a_pixel_feeds_is_no_more_than_what_changes(run_cases):
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+def test_what_a_pixel_feeds_is_no_more_than_what_changes(run_cases, border):
     """Where no weight is 0, all of it changes."""
     texts = ["avgpool 2 --stride 1", "conv -k box:3x2 --stride 2,1 --border wrap", "flatten"]
     texts[1:1] = ["avgpool 3 --padding 2,1,1,0 --dilation 2 --ceil --no-count-padding"]
     layers = read_page_layers(parse_page_layers(texts))
     image = ImageData(np.arange(77.0).reshape(7, 11), 8)
-    conv = ConvOptions(padding="full", border="zero", stride=(1, 2))
+    conv = ConvOptions(padding="full", border=border, stride=(1, 2))
     first = Conv((read_spec("1 2 3; 4 5 6"),), "1 2 3; 4 5 6", conv)
     stages = plan_chain([first, *layers.layers], image)
     before = run_chain(image, stages)[2:]
