@@ -118,6 +118,7 @@ def _keras_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[s
     options = f", strides={stride}" if facts["is_strided"] else ""
     options += f", dilation_rate={dilation}" * (facts["is_dilated"] and not facts["is_strided"])
     own = facts["is_fitted"] and facts["is_upper"] and facts["border"] == "zero"
+    own = own and not facts["is_moved"]
     return {
         "keras_pads": facts["is_padded"] and not own,
         "keras_padding": "same" if own else "valid",

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES, SCALED_RANGES
 from convcli.errors import UsageError
 from convcli.filtering import Filter, filter_image
-from convcli.geometry import ConvOptions, Geometry, Pads, as_pair, border_name
+from convcli.geometry import Geometry, Pads, border_name
 from convcli.images.image import image_of
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.code.libraries import library_facts, number_text, sum_text
 from convcli.teaching.code.template import render
-from convcli.teaching.code.windows import Windows
+from convcli.teaching.code.windows import Windows, depends_on_size
 
 ALIGNED = ("same", "same-upper", "same-lower", "causal")  # give kernels of all sizes maps of one
 WHITE = 255  # a fill from 0 to this is a pixel of every depth
+# Libraries whose programs move kernels of different sizes to where their own padding begins.
+MOVING = ("numpy", "scipy", "opencv", "torch", "keras", "skimage")
 GROUPED = ("torch", "onnx")  # libraries whose programs have --groups
 PLANES = {"r": "red", "g": "green", "b": "blue"}
 
@@ -57,7 +59,7 @@ def write_program(
     kernels = image_filter.kernels
     if groups > 1:
         _check_groups(library, image_filter, groups, snippet=snippet)
-    _check(image_filter)
+    _check(library, image_filter)
     windows = Windows.of(image_filter)
     # For comments, and for the docstring of a program in Python.
     quoted = command.replace("\\", r"\\").replace('"""', r"\"\"\"")
@@ -80,7 +82,7 @@ def write_program(
     return render(library, facts)
 
 
-def _check(image_filter: Filter) -> None:
+def _check(library: str, image_filter: Filter) -> None:
     kernels = image_filter.kernels
     if image_filter.combine == "direction":
         raise UsageError("code writes no colors of directions; combine by magnitude instead")
@@ -97,17 +99,11 @@ def _check(image_filter: Filter) -> None:
                 "code combines kernels of different sizes with --padding same, same-upper, "
                 "same-lower or causal"
             )
-        if _depends_on_size(conv):
+        if depends_on_size(conv) and library not in MOVING:
             raise UsageError(
-                f"no program combines kernels of different sizes with padding {conv.padding} and "
-                "a stride; convcli apply does"
+                f"--for {library} does not combine kernels of different sizes with padding "
+                f"{conv.padding} and a stride; --for numpy writes this filter"
             )
-
-
-def _depends_on_size(conv: ConvOptions) -> bool:
-    """Return whether the pads are not the same for every image."""
-    stride = as_pair(conv.stride, "stride", least=1)
-    return conv.padding in ("same-upper", "same-lower") and stride != (1, 1)
 
 
 def _check_groups(library: str, image_filter: Filter, groups: int, *, snippet: bool) -> None:
@@ -198,12 +194,14 @@ def _window_facts(image_filter: Filter, windows: Windows) -> dict[str, Any]:
     pads, stride, dilation = geometry.pads, geometry.stride, geometry.dilation
     (rows, columns), (across, down) = geometry.extent, geometry.anchor[::-1]
     same = pads == Pads(down, rows - 1 - down, across, columns - 1 - across)
-    fitted = _depends_on_size(conv) and (rows, columns) != (1, 1)
+    fitted = depends_on_size(conv) and (rows, columns) != (1, 1)
     axes = np.stack(windows.weights).shape[len(windows.weights) == 1 : -2]
     return {
         # Where they depend on the image, they are names of the program's variables.
         **{side: side if fitted else pad for side, pad in pads._asdict().items()},
         "is_fitted": fitted,
+        "is_moved": bool(windows.moves),
+        "moved_sizes": ", ".join(map(str, windows.moves)),
         "is_upper": conv.padding == "same-upper",
         "is_padded": fitted or any(pads),
         "is_same": same and not fitted,

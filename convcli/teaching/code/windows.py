@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.filtering import Filter
-from convcli.geometry import Geometry, Pair, conv_geometry
+from convcli.geometry import ConvOptions, Geometry, Pair, as_pair, conv_geometry
 
 _LARGE = (1 << 20, 1 << 20)  # an image that every kernel fits
 
@@ -21,15 +21,21 @@ class Windows(NamedTuple):
         weights: (kh, kw) or (C, kh, kw) of each kernel.
         geometry: for an image of one window.
         flipped: whether ``convolve`` has turned the weights.
+        moves: the size of each kernel that lies in the corner of its matrix, for a program to move
+            it, where sizes differ and pads depend on the image; else none.
     """
 
     weights: list[NDArray[Any]]
     geometry: Geometry
     flipped: bool
+    moves: tuple[Pair, ...] = ()
 
     @classmethod
     def of(cls, image_filter: Filter) -> Windows:
-        """Give kernels of different sizes the size of the largest, around the same anchor."""
+        """Give kernels of different sizes the size of the largest, around the same anchor.
+
+        Where the pads of each depend on the image, they lie in the corner instead.
+        """
         conv, kernels = image_filter.conv, image_filter.kernels
         matrices = [as_applied(kernel.matrix, conv.operation) for kernel in kernels]
         extents = [conv.geometry(_LARGE, kernel.shape) for kernel in kernels]
@@ -39,10 +45,12 @@ class Windows(NamedTuple):
             return cls(matrices, geometry, flipped)
         # Zeros around them bring the anchors together. Their taps are set apart first.
         dilation = extents[0].dilation
+        moves = tuple(each.extent for each in extents) if depends_on_size(conv) else ()
+        anchors = [(0, 0) if moves else each.anchor for each in extents]
         ends = [
-            (each.anchor[axis], each.extent[axis] - 1 - each.anchor[axis])
+            (anchor[axis], each.extent[axis] - 1 - anchor[axis])
             for axis in (0, 1)
-            for each in extents
+            for each, anchor in zip(extents, anchors, strict=True)
         ]
         count = len(kernels)
         (top, bottom), (left, right) = (
@@ -62,7 +70,13 @@ class Windows(NamedTuple):
         geometry = conv_geometry(
             size, size, (top, bottom, left, right), conv.stride, anchor=(top, left)
         )
-        return cls(weights, geometry, flipped)
+        return cls(weights, geometry, flipped, moves)
+
+
+def depends_on_size(conv: ConvOptions) -> bool:
+    """Return whether the pads are not the same for every image."""
+    stride = as_pair(conv.stride, "stride", least=1)
+    return conv.padding in ("same-upper", "same-lower") and stride != (1, 1)
 
 
 def spread(matrix: NDArray[Any], dilation: Pair) -> NDArray[Any]:

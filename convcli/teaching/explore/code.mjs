@@ -84,19 +84,11 @@ function checkCode({ kernels, conv }) {
   if (axes.some((count) => count !== axes[0])) {
     throw new UsageError("code combines kernels that all sum over channels, or none that does");
   }
-  if (!haveOneShape(kernels)) {
-    if (!ALIGNED.includes(conv.padding)) {
-      throw new UsageError(
-        "code combines kernels of different sizes with --padding same, same-upper, " +
-          "same-lower or causal",
-      );
-    }
-    if (dependsOnSize(conv)) {
-      throw new UsageError(
-        `no program combines kernels of different sizes with padding ${conv.padding} and ` +
-          "a stride; convcli apply does",
-      );
-    }
+  if (!haveOneShape(kernels) && !ALIGNED.includes(conv.padding)) {
+    throw new UsageError(
+      "code combines kernels of different sizes with --padding same, same-upper, " +
+        "same-lower or causal",
+    );
   }
 }
 
@@ -114,7 +106,8 @@ function haveOneShape(kernels) {
  * Return the weights of each kernel as they are applied, planes of rows, all of one size, and the
  * geometry for an image of one window.
  *
- * Kernels of different sizes get the size of the largest, around the same anchor.
+ * Kernels of different sizes get the size of the largest, around the same anchor; where the pads of
+ * each depend on the image, they lie in the corner, and `moves` are their sizes.
  */
 function codeWindows({ kernels, conv }) {
   const weights = kernels.map((kernel) => {
@@ -125,12 +118,14 @@ function codeWindows({ kernels, conv }) {
   const isFlipped = conv.operation === "convolve";
   if (haveOneShape(kernels)) {
     const geometry = convGeometry(extents[0].extent, kernels[0].shape, conv);
-    return { weights, geometry, isFlipped };
+    return { weights, geometry, isFlipped, moves: [] };
   }
   // Zeros around them bring the anchors together. Their taps are set apart first.
-  const ends = extents.map(({ anchor: [down, across], extent: [rows, columns] }) => [
-    down, rows - 1 - down, across, columns - 1 - across,
-  ]);
+  const moves = dependsOnSize(conv) ? extents.map(({ extent }) => extent) : [];
+  const ends = extents.map(({ anchor, extent: [rows, columns] }) => {
+    const [down, across] = moves.length ? [0, 0] : anchor;
+    return [down, rows - 1 - down, across, columns - 1 - across];
+  });
   const [top, bottom, left, right] = [0, 1, 2, 3].map((side) =>
     Math.max(...ends.map((each) => each[side])),
   );
@@ -142,7 +137,7 @@ function codeWindows({ kernels, conv }) {
   });
   const padding = [top, bottom, left, right];
   const plain = { ...conv, padding, dilation: 1, anchor: [top, left] };
-  return { weights: wide, geometry: convGeometry(size, size, plain), isFlipped };
+  return { weights: wide, geometry: convGeometry(size, size, plain), isFlipped, moves };
 }
 
 /** Return a matrix of zeros that holds rows of weights from a place on, with gaps between. */
@@ -221,7 +216,7 @@ function pythonNumber(number) {
   return `${digits}e${sign}${exponent.replace("-", "").padStart(2, "0")}`;
 }
 
-function windowFacts({ conv, kernels }, { weights, geometry }) {
+function windowFacts({ conv, kernels }, { weights, geometry, moves }) {
   const { pads, stride, dilation, anchor, extent } = geometry;
   const [[rows, columns], [down, across]] = [extent, anchor];
   const ofSame = [down, rows - 1 - down, across, columns - 1 - across];
@@ -236,6 +231,8 @@ function windowFacts({ conv, kernels }, { weights, geometry }) {
     // Where they depend on the image, they are names of the program's variables.
     ...(isFitted ? names : pads),
     is_fitted: isFitted,
+    is_moved: moves.length > 0,
+    moved_sizes: moves.map((size) => `(${size.join(", ")})`).join(", "),
     is_upper: conv.padding === "same-upper",
     is_padded: isFitted || own.some(Boolean),
     is_same: `${own}` === `${ofSame}` && !isFitted,

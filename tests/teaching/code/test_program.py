@@ -1,6 +1,7 @@
 """Programs for other libraries have the pixels of ``apply``."""
 
 import ast
+import itertools
 import os
 import random
 import re
@@ -19,6 +20,7 @@ from PIL import Image
 
 from convcli.choices import LIBRARIES
 from convcli.cli.main import root
+from convcli.kernels.spec import read_spec
 
 MODULES = {"opencv": "cv2", "pillow": "PIL"}  # others have the library's name
 PROGRAMS = {
@@ -314,6 +316,7 @@ SEVERAL = ["-k", "blur", "-k", "1 2; 3 4", "-k", "2 0 0 1", "--combine", "sum"]
         [*SEVERAL, "--operation", "convolve"],
         [*SEVERAL, "--padding", "same-lower"],
         [*SEVERAL, "--padding", "causal", "--dilation", "2,1"],
+        [*SEVERAL, "--like", "tensorflow", "--stride", "3,2", "--dilation", "1,2"],
     ],
     ids=lambda options: " ".join(options[1:3]) + f" {len(options)}",
 )
@@ -551,6 +554,45 @@ def test_pads_of_same_upper_follow_the_size_of_the_image(library, folder, image,
         compare(library, folder, image, words)
 
 
+@pytest.mark.parametrize("padding", ["same-upper", "same-lower"])
+@pytest.mark.parametrize("combine", ["max", "sum"])
+@pytest.mark.parametrize("options", ["--stride 2", "--stride 1,3 --dilation 2,1", "--stride 4,2"])
+def test_kernels_of_several_sizes_have_pads_of_their_own(padding, combine, options):
+    matrices = ["1 2 3; 4 5 6; 7 8 9", "3 -1", "1; -2; 4; 1; 5", "2"]
+    words = [word for matrix in matrices for word in ("-k", matrix)]
+    words += ["--combine", combine, "--padding", padding, "--border", "wrap", *options.split()]
+    program = compile(convcli("code", *words, "--for", "numpy", "--snippet"), "filter.py", "exec")
+    pairs = dict(zip(options.split()[::2], options.split()[1::2], strict=True))
+    stride, dilation = (
+        [int(part) for part in (pairs.get(name, "1").split(",") * 2)[:2]]
+        for name in ("--stride", "--dilation")
+    )
+    for size in itertools.product(range(1, 8), (1, 4, 5)):
+        image = np.random.default_rng(size).integers(0, 256, size)
+        maps = [
+            fitted_map(image, read_spec(matrix).kernels[0].matrix, padding, stride, dilation)
+            for matrix in matrices
+        ]
+        names = {"np": np, "image": image}
+        exec(program, names)
+        np.testing.assert_array_equal(names["values"][..., 0], getattr(np, combine)(maps, axis=0))
+
+
+def fitted_map(image, matrix, padding, stride, dilation):
+    """Sum the windows of a kernel by TensorFlow's definition of SAME, on an image that wraps."""
+    starts, counts = [], []
+    for size, taps, step, gap in zip(image.shape, matrix.shape, stride, dilation, strict=True):
+        counts.append(-(-size // step))
+        total = max((counts[-1] - 1) * step + (taps - 1) * gap + 1 - size, 0)
+        starts.append(total // 2 if padding == "same-upper" else total - total // 2)
+    result = np.zeros(counts, int)
+    for place in np.ndindex(*counts):
+        for tap in np.ndindex(*matrix.shape):
+            pixel = np.multiply(place, stride) + np.multiply(tap, dilation) - starts
+            result[place] += matrix[tap] * image[tuple(pixel % image.shape)]
+    return result
+
+
 @pytest.mark.slow
 def test_a_program_runs_as_a_user_runs_it(library, folder, tmp_path):
     options = ["-k", "sobel-x", "--border", "edge"]
@@ -669,10 +711,10 @@ def test_a_bank_gives_one_kernel(tmp_path):
         (
             [
                 *["-k", "1 2", "-k", "blur", "--combine", "sum", "--padding", "same-upper"],
-                *["--stride", "2", "--for", "numpy"],
+                *["--stride", "2", "--for", "onnx"],
             ],
-            "no program combines kernels of different sizes with padding same-upper and a stride; "
-            "convcli apply does",
+            "--for onnx does not combine kernels of different sizes with padding same-upper and a "
+            "stride; --for numpy writes this filter",
         ),
         (
             ["-k", "outline", "--border", "reflect", "--for", "vips"],

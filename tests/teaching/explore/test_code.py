@@ -62,7 +62,7 @@ def random_kernels(rng, choose):
     planes = choose.choice([(), (), (3,)])
     count = choose.choice([1, 2, 3])
     sizes = [[choose.randint(1, 8), choose.randint(1, 8)] for _ in range(count)]
-    same = sizes[0] if choose.random() < 0.9 else None
+    same = sizes[0] if choose.random() < 0.8 else None
 
     def kernel(number):
         shape = (*planes, *(same or sizes[number]))
@@ -91,6 +91,9 @@ def random_case(rng, choose):
         choose.choice([1, 1, 2, (2, 1)]),
         choose.choice(["before", "before", "after", (0, 0), (1, 2)]),
     )
+    if len({kernel.shape for kernel in kernels.kernels}) > 1 and choose.random() < 0.5:
+        padding = choose.choice(["same-upper", "same-lower"])  # the pads of each are its own
+        conv = conv._replace(padding=padding, stride=choose.choice([2, (1, 3)]), anchor="before")
     divisor, bias = choose.choice([None, None, 1, 9, 0.5]), choose.choice([None, None, 0, 3, 0.25])
     combine = choose.choice([None, *COMBINATIONS[:4]]) if kernels.combine else None
     percentile = choose.choice([(1.0, 99.0), (2.5, 97.0)])
