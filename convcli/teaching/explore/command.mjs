@@ -68,15 +68,17 @@ function chainInput({ words }) {
   return at < 0 ? words : words.toSpliced(at, 2);
 }
 
-function kernelWords({ settings, tables }) {
+function kernelWords({ settings, tables, results }) {
   const { kernel, divisor, bias, combine } = settings;
   const spec = typeof kernel === "string" ? kernel : listsSpec(kernel);
   const { words, scaling } = tables.get(spec) ?? { words: ["-k", spec], scaling: [] };
-  const divided = divisor === null ? scaling : ["--divisor", formatNumber(divisor)];
+  const kernels = results.flatMap((result) => result.kernels);
+  const isOwnDivisor = divisor === null || kernels.every((each) => each.ownDivisor === divisor);
+  const isOwnBias = bias === null || kernels.every((each) => each.ownBias === bias);
   return [
     ...words,
-    ...divided,
-    ...(bias === null ? [] : ["--bias", formatNumber(bias)]),
+    ...(isOwnDivisor ? scaling : ["--divisor", formatNumber(divisor)]),
+    ...(isOwnBias ? [] : ["--bias", formatNumber(bias)]),
     ...(combine === null ? [] : ["--combine", combine]),
   ];
 }

@@ -18,7 +18,7 @@ export class InputPanel {
     this.attempt = attempt;
     this.file = element(document, "input", {
       type: "file",
-      accept: "image/*,.csv,.txt",
+      accept: "image/*,.csv,.tsv,.txt,.json",
       "aria-label": TEXTS.openFile,
       onchange: () => this.takeFile(this.file.files[0]),
     });
@@ -52,18 +52,24 @@ export class InputPanel {
     host.addEventListener("pointerenter", () => {
       InputPanel.lastUsed = host;
     });
-    host.addEventListener("dragover", (event) => event.preventDefault());
+    host.addEventListener("dragover", (event) => {
+      if (!isForField(event, event.dataTransfer)) {
+        event.preventDefault();
+      }
+    });
     host.addEventListener("drop", (event) => {
-      event.preventDefault();
-      this.take(event.dataTransfer);
+      if (!isForField(event, event.dataTransfer)) {
+        event.preventDefault();
+        this.take(event.dataTransfer);
+      }
     });
     this.document.addEventListener("paste", (event) => {
+      const { clipboardData: data } = event;
       const [target] = event.composedPath();
-      const isField = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
       const isHere =
         event.composedPath().includes(host) ||
         (target === host.parentElement && target === this.document.body && isLast());
-      if (!isField && isHere && host.isConnected && this.take(event.clipboardData)) {
+      if (!isForField(event, data) && isHere && host.isConnected && this.take(data)) {
         event.preventDefault();
       }
     });
@@ -72,7 +78,8 @@ export class InputPanel {
   /** Take the file or the text of a drop or of the clipboard; return whether there is one. */
   take(data) {
     const text = data.getData("text/plain");
-    if (data.files.length > 0) {
+    const isNumbers = /^[-+−\d.,;e\s]+$/i.test(text); // of cells; a spreadsheet adds an image
+    if (data.files.length > 0 && !isNumbers) {
       this.takeFile(data.files[0]);
     } else if (text) {
       this.takeText(text);
@@ -89,4 +96,10 @@ export class InputPanel {
   async takeText(text) {
     await this.attempt(() => ({ input: inputOfText(text) }));
   }
+}
+
+/** Return whether what is dropped or pasted is text over a field in which one writes. */
+function isForField(event, data) {
+  const [target] = event.composedPath();
+  return Boolean(target.matches?.(":read-write")) && data.types.includes("text/plain");
 }

@@ -3,6 +3,7 @@
  *
  * An input is {name, shape: [rows, columns, channels], values, channels: names, maxValue, words}.
  * `words` are the arguments by which the command reads it; INPUT stands for what no file holds.
+ * `isDecoded` is true of an image that the browser read, and the command may read otherwise.
  */
 
 import { prefixErrors, quoted, UsageError } from "./errors.mjs";
@@ -10,6 +11,8 @@ import { parsedLists } from "./kernels.mjs";
 
 const MAX_SIDE_READ = 512; // of an image; larger ones are reduced
 const COLORS = ["red", "green", "blue"];
+const INNERMOST = /\[[^[\]]*\]/g;
+const PLAIN_NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 export const UNNAMED_INPUT = ["INPUT"];
 
 /** Return nested lists, (H, W) or (H, W, C), as an input of plain numbers. */
@@ -35,7 +38,7 @@ export function inputOfLists(lists) {
     channels: Array.from({ length: shape[2] }, (_, number) => `channel ${number + 1}`),
     maxValue: null,
   };
-  return { ...input, words: isGray ? matrixWords(input) : UNNAMED_INPUT };
+  return { ...input, words: shape[2] === 1 ? matrixWords(input) : UNNAMED_INPUT };
 }
 
 function matrixWords({ shape: [rows, columns], values }) {
@@ -47,13 +50,14 @@ function matrixWords({ shape: [rows, columns], values }) {
 
 /** Read a matrix: rows of numbers as typed, copied from a spreadsheet, or written as Python lists. */
 export function inputOfText(text) {
-  if (/^\s*(\[\s*){3}/.test(text)) {
-    return inputOfLists(parsedLists(text)); // of several channels
+  const { lists: nested, depth } = pythonLists(text);
+  if (depth > 2) {
+    return inputOfLists(parsedLists(nested)); // of several channels
   }
-  const brackets = text.match(/\[[^[\]]*\]/g);
-  const rows = brackets
-    ? brackets.flatMap((row) => row.slice(1, -1).split(";"))
-    : text.trim().split(/\n/.test(text.trim()) ? /;?[ \t]*\n/ : ";");
+  const rows =
+    depth > 0
+      ? nested.match(INNERMOST).flatMap((row) => row.slice(1, -1).split(";"))
+      : text.trim().split(/\n/.test(text.trim()) ? /;?[ \t]*\n/ : ";");
   const lists = rows
     .map((row) => row.trim().replace(/;$/, ""))
     .filter(Boolean)
@@ -66,7 +70,7 @@ export function inputOfText(text) {
       return cells.map((cell) => cell.trim().replace("−", "-"));
     });
   for (const [number, row] of lists.entries()) {
-    const wrong = row.find((cell) => cell === "" || !Number.isFinite(Number(cell)));
+    const wrong = row.find((cell) => !PLAIN_NUMBER.test(cell) || !Number.isFinite(Number(cell)));
     if (wrong !== undefined) {
       throw new UsageError(`row ${number + 1}: '${wrong}' is not a finite number`);
     }
@@ -80,6 +84,26 @@ export function inputOfText(text) {
     throw new UsageError("the matrix is empty; write rows as in 1 2 3; 4 5 6");
   }
   return inputOfLists(lists.map((row) => row.map(Number)));
+}
+
+/**
+ * Return Python's lists, tuples or array(...) with all brackets square, and how deep they are: 0
+ * for a text that has none.
+ */
+function pythonLists(text) {
+  const call = text.trim().match(/^[\w.]+\(([^]*)\)$/); // array([[1, 2]], dtype=float32)
+  const inside = call ? call[1].replace(/(,\s*\w+\s*=[^=[\]]*)+$/, "") : text;
+  const lists = inside.replaceAll("(", "[").replaceAll(")", "]");
+  let rest = lists;
+  let depth = 0;
+  for (let pattern = INNERMOST; rest.search(pattern) >= 0; depth++) {
+    rest = rest.replace(pattern, "");
+    pattern = /\[[\s,;]*\]/g; // around others, there are only separators
+  }
+  if (/[[\]]/.test(rest) || (depth > 0 && /[^\s,;]/.test(rest))) {
+    throw new UsageError("the brackets do not match; write rows as in [[1, 2, 3], [4, 5, 6]]");
+  }
+  return { lists, depth };
 }
 
 /** Read a file: an image as the browser decodes it, in 8 bits, or a matrix as text. */
@@ -121,13 +145,15 @@ export async function inputOfFile(file, document) {
     (_, place) => data[4 * Math.floor(place / count) + (place % count)],
   );
   const size = scale < 1 ? ["--resize", `${columns}x${rows}`] : [];
+  const gray = isGray ? ["--channels", "gray"] : []; // its file can hold three equal channels
   return {
     name,
     shape: [rows, columns, count],
     values,
     channels: isGray ? ["channel 1"] : COLORS,
     maxValue: 255,
-    words: [...size, name],
+    words: [...size, ...gray, name],
+    isDecoded: true,
   };
 }
 

@@ -215,6 +215,7 @@ export class Session {
     const kernels = set.kernels.map((member) => ({
       ...member,
       divisor: divisor === null ? member.divisor : checkedNumber(divisor, "divisor"),
+      ownDivisor: member.divisor,
       levels: member.bias,
       bias: bias === null ? member.bias * level : checkedNumber(bias, "bias"),
       ownBias: member.bias * level,

@@ -21,6 +21,7 @@ export class TakeAway {
       class: "code",
     });
     this.unnamed = element(document, "p", { class: "hint" }, TEXTS.unnamedHint);
+    this.decoded = element(document, "p", { class: "hint" }, TEXTS.decodedHint);
     this.root = element(
       document,
       "section",
@@ -28,6 +29,7 @@ export class TakeAway {
       element(document, "h2", {}, TEXTS.takeAway),
       this.copied(TEXTS.command, this.command),
       this.unnamed,
+      this.decoded,
       this.copied(TEXTS.state, this.state),
       element(document, "p", { class: "hint" }, TEXTS.stateHint),
       element(
@@ -42,7 +44,9 @@ export class TakeAway {
     session.onChange((what) => {
       if (what !== "work") {
         this.command.value = commandText(session);
-        this.unnamed.hidden = `${session.input.words}` !== `${UNNAMED_INPUT}`;
+        const { words, isDecoded } = session.input;
+        this.unnamed.hidden = `${words}` !== `${UNNAMED_INPUT}`;
+        this.decoded.hidden = !isDecoded || !this.unnamed.hidden;
         this.state.value = stateText(session);
         remember(this.state.value);
       }

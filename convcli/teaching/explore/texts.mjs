@@ -96,12 +96,15 @@ export const TEXTS = {
   useMatrix: "Use this matrix",
   ownHint:
     "A file can also be dropped or pasted anywhere. Images are read in 8 bits (sRGB), at most 512 " +
-    "pixels a side; what is transparent becomes white. The input stays in this browser; the state " +
-    "does not hold it.",
+    "pixels a side; what is transparent becomes white. A comma separates cells, unless tabs or " +
+    "semicolons do. The input stays in this browser; the state does not hold it.",
   paint: "Paint",
   paintValue: "Value to paint with",
   command: "Command",
   unnamedHint: "INPUT stands for the input as it is here, which no file holds.",
+  decodedHint:
+    "The browser read this image in 8 bits; the command reads the file itself, and may give another " +
+    "map where that has 16 bits, transparency or a color profile, or was reduced.",
   copy: "Copy",
   copied: "Copied",
   savePng: "Map as PNG",

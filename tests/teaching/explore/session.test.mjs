@@ -197,6 +197,29 @@ test("the command has no fill of a border that holds none", async () => {
   assert.doesNotMatch(commandText(session), /fill/);
 });
 
+test("the command has no divisor and bias that the kernel has by itself", async () => {
+  const { session } = slowSession();
+  const planes = [Float64Array.of(1)];
+  const halved = { name: "h", addsChannels: false, shape: [1, 1], planes, divisor: 2, bias: 0 };
+  session.tables.set("half", {
+    label: "half",
+    combine: null,
+    words: ["-k", "1"],
+    scaling: ["--divisor", "2"],
+    kernels: [halved],
+  });
+  const commands = [
+    [{ kernel: [[1, 2]], divisor: 1, bias: 0 }, '-k "1 2"'],
+    [{ kernel: [[1, 2]], divisor: 3, bias: 0 }, '-k "1 2" --divisor 3'],
+    [{ kernel: "half", divisor: 2, bias: 1 }, "-k 1 --divisor 2 --bias 1"],
+    [{ kernel: "half", divisor: 1, bias: 0 }, "-k 1 --divisor 1"],
+  ];
+  for (const [settings, words] of commands) {
+    await session.change(settings);
+    assert.equal(commandText(session), `convcli apply ${words} --matrix "1 2 3; 4 5 6"`);
+  }
+});
+
 test("a map is written without rounding errors", async () => {
   const { session } = slowSession();
   await session.change({ input: inputOfLists([[0.1, 0.2], [1234567, 1e-20]]), kernel: "1 2" });

@@ -332,6 +332,11 @@ def test_specs_name_the_same_kernels(run_cases, tables):
         "1;2;3\n4;5,5;-6\n",
         "1 2 3;\n4 5.5 -6;",
         "array([[ 1. ,  2. ,  3. ],\n       [ 4. ,  5.5, -6. ]])",
+        "tensor([[1, 2, 3], [4, 5.5, -6]], device='cuda:0', dtype=torch.float64)",
+        "((1, 2, 3), (4, 5.5, -6))",
+        "[(1, 2, 3,),\n (4, 5.5, -6,),]",
+        "[[[1], [2], [3]], [[4], [5.5], [-6]]]",
+        "+1 2. 3; 4e0 .55E+1 -6",
     ],
 )
 def test_matrices_are_read_as_people_have_them(run_cases, text):
@@ -348,6 +353,12 @@ def test_matrices_are_read_as_people_have_them(run_cases, text):
         ("1 x", "row 1: 'x' is not a finite number"),
         ("1,,2", "row 1: '' is not a finite number"),
         ("Infinity", "row 1: 'Infinity' is not"),
+        ("1 0x10", "row 1: '0x10' is not"),
+        ("1 1e999", "row 1: '1e999' is not"),
+        ("[[1, 2], [3, 4]", "the brackets do not match"),
+        ("1, 2], [3, 4]", "the brackets do not match"),
+        ("[[1, 2], 3]", "the brackets do not match"),
+        ("([1, 2], 3, [4, 5])", "the brackets do not match"),
     ],
 )
 def test_other_text_is_no_matrix(run_cases, text, said):

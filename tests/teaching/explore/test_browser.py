@@ -388,6 +388,7 @@ GIVE = """(() => {
 })()"""
 FILE = """data.items.add(new File(
     [Uint8Array.from(atob('%s'), (letter) => letter.charCodeAt(0))], 'own.png', { type: '%s' }));"""
+ROOT = "document.querySelector('[data-convcli-page]').shadowRoot"
 DROP = "document.querySelector('[data-convcli-page]').dispatchEvent(new DragEvent('drop', init));"
 PASTE = "document.body.dispatchEvent(new ClipboardEvent('paste', init));"
 
@@ -411,7 +412,12 @@ def test_a_person_drops_an_image(browser, write, kind):
     wait_for(browser, f"convcli.map().shape[0] === {len(pixels)}")
     want = cross_correlate(pixels.astype(float), [[1, 2]])
     assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
-    assert browser.run("convcli.command()") == 'convcli apply -k "1 2" own.png'
+    gray = "--channels gray " if kind == "gray" else ""
+    assert browser.run("convcli.command()") == f'convcli apply -k "1 2" {gray}own.png'
+    hints = (
+        "Array.from(each.querySelectorAll('.hint'), (hint) => hint.hidden ? '' : hint.textContent)"
+    )
+    assert "The browser read this image" in "".join(browser.element(".away", hints))
     browser.run(GIVE % (FILE % (content[:40], "image/png"), "dataTransfer", DROP))
     problem = "document.querySelector('[data-convcli-page]').shadowRoot.querySelector('.problem')"
     wait_for(browser, f"{problem}.textContent !== ''")
@@ -424,6 +430,7 @@ def test_a_person_drops_an_image(browser, write, kind):
     [
         ("own.csv", "1,2\n3,4\n", "convcli apply -k 1 own.csv"),
         ("own.json", "[[1, 2], [3, 4]]", 'convcli apply -k 1 --matrix "1 2; 3 4"'),
+        ("own.tsv", "1\t2\n3\t4\n", 'convcli apply -k 1 --matrix "1 2; 3 4"'),
         ("own.csv", "a,b\n", "own.csv: row 1: 'a' is not a finite number"),
         ("own.npy", "x", "own.npy is neither an image nor a matrix as text (.csv, .txt)"),
     ],
@@ -463,6 +470,38 @@ def test_a_person_pastes_types_and_paints(browser, write):
     assert browser.run("convcli.command()").endswith('--matrix "5 6 7; 8 -1 10"'), "padding"
     want = cross_correlate(np.array([[5, 6, 7], [8, -1, 10.0]]), [[1, 2]], padding=1)
     assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+
+
+def test_only_fields_of_text_keep_what_is_pasted_or_dropped_on_them(browser, write):
+    browser.open(write(np.zeros((4, 4)), "-k", "1", name="a.npy"))
+
+    def give(selector, event, text, file=""):
+        target = f"{ROOT}.querySelector({json.dumps(selector)})"
+        is_paste = event == "paste"
+        kind = "ClipboardEvent" if is_paste else "DragEvent"
+        data = "clipboardData" if is_paste else "dataTransfer"
+        text = f"data.setData('text/plain', {json.dumps(text)});" if text else ""
+        act = f"return !{target}.dispatchEvent(new {kind}('{event}', init));"
+        return browser.run(GIVE % (file + text, data, act))
+
+    columns = 1
+    for event in ("paste", "drop"):
+        for selector in ("input[type=range]", "input[type=checkbox]", "select", "canvas"):
+            columns += 1
+            assert give(selector, event, "1 " * columns) is True
+            wait_for(browser, f"convcli.map().shape[1] === {columns}")
+        for selector in ("input[type=text]:not([readonly])", "textarea:not([readonly])"):
+            assert give(selector, event, "1") is False
+    assert give("textarea", "dragover", "1") is False
+    assert give("canvas", "dragover", "1") is True
+    assert browser.run("convcli.map().shape") == [1, columns, 1]
+    # A spreadsheet puts an image of the cells beside them; an image alone is taken on fields too.
+    Image.new("L", (7, 7)).save("own.png")
+    file = FILE % (base64.b64encode(Path("own.png").read_bytes()).decode(), "image/png")
+    assert give("canvas", "paste", "1\t2,5\n3\t4\n", file) is True
+    wait_for(browser, "convcli.map().shape[0] === 2")
+    assert give("textarea", "drop", "", file) is True
+    wait_for(browser, "convcli.map().shape[0] === 7")
 
 
 def test_a_person_points_and_paints_by_keyboard(browser, write):
