@@ -298,10 +298,15 @@ export class Session {
     return explainLayers(...this.layersAndMaps(), number + 1, place);
   }
 
-  /** Return how many decimals of the n-th layer's maps to write, of the convolution's for 0. */
-  decimals(number) {
+  /**
+   * Return how many decimals of the n-th layer's maps to write, of the convolution's for 0.
+   *
+   * `span` is what values were divided by to lie between 0 and 1; null if they were not.
+   */
+  decimals(number, span = null) {
     this.scales ??= scalesOf(...this.layersAndMaps());
-    return reliableDecimals(this.scales[number + 1]);
+    const scale = this.scales[number + 1];
+    return reliableDecimals(span > 0 ? Math.max(scale / span, 1) : scale);
   }
 
   /** Return all layers, the convolution first, and the maps before and after each. */

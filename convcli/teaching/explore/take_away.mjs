@@ -1,7 +1,8 @@
 /** What a person takes along: the command, the map as PNG or CSV, the state, a printed page. */
 
+import { colorOf, grayLevels } from "./colors.mjs";
 import { commandText, readState, stateText } from "./command.mjs";
-import { formatNumber } from "./decimals.mjs";
+import { formatNumber, roundNumber } from "./decimals.mjs";
 import { button, copyButton, element, field, labeled } from "./elements.mjs";
 import { UNNAMED_INPUT } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
@@ -22,6 +23,7 @@ export class TakeAway {
     });
     this.unnamed = element(document, "p", { class: "hint" }, TEXTS.unnamedHint);
     this.decoded = element(document, "p", { class: "hint" }, TEXTS.decodedHint);
+    this.png = element(document, "p", { class: "hint" });
     this.root = element(
       document,
       "section",
@@ -40,6 +42,7 @@ export class TakeAway {
         button(document, TEXTS.saveCsv, () => this.save("map.csv", new Blob([csvText(session)]))),
         button(document, TEXTS.print, () => document.defaultView.print()),
       ),
+      this.png,
     );
     session.onChange((what) => {
       if (what !== "work") {
@@ -47,6 +50,8 @@ export class TakeAway {
         const { words, isDecoded } = session.input;
         this.unnamed.hidden = `${words}` !== `${UNNAMED_INPUT}`;
         this.decoded.hidden = !isDecoded || !this.unnamed.hidden;
+        this.png.textContent = pngHint(session);
+        this.png.hidden = this.png.textContent === "";
         this.state.value = stateText(session);
         remember(this.state.value);
       }
@@ -65,7 +70,12 @@ export class TakeAway {
   }
 
   savePng() {
-    this.last.view.toBlob((blob) => this.save("map.png", blob));
+    const take = (blob) => this.save("map.png", blob);
+    if (hasPng(this.session)) {
+      pngCanvas(this.document, this.session).toBlob(take);
+    } else {
+      this.last.view.toBlob(take);
+    }
   }
 
   save(name, blob) {
@@ -75,11 +85,57 @@ export class TakeAway {
   }
 }
 
-/** Write the pixels that come last as `-o map.csv` of the command does: chain clips no matrix. */
-function csvText({ last: { map, toPixel }, stages, settings }) {
+/** Return whether `-o map.png` of the command holds what comes last. */
+function hasPng({ last: { map }, settings }) {
+  return settings.range !== "raw" && [1, 3].includes(map.shape[2]);
+}
+
+/** Draw the pixels that come last as `-o map.png` of the command has them, but in 8 bits. */
+function pngCanvas(document, session) {
+  const { map, extremes } = session.last;
+  const [height, width, channels] = map.shape;
+  // Plain numbers are rounded and clipped to 8 bits; the ranges that scale them give 0 to 1.
+  const white = session.input.maxValue ?? (extremes === null ? 255 : 1);
+  const levels = grayLevels(session.pixelsOf(session.last), 0, white);
+  const [green, blue] = channels === 3 ? [1, 2] : [0, 0];
+  const colors = Uint32Array.from({ length: width * height }, (_, place) => {
+    const at = place * channels;
+    return colorOf(levels[at], levels[at + green], levels[at + blue]);
+  });
+  const canvas = element(document, "canvas", { width, height });
+  const image = new ImageData(new Uint8ClampedArray(colors.buffer), width, height);
+  canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** Say how the PNG differs from the map's pixels. */
+function pngHint(session) {
+  const { last, input } = session;
+  if (!hasPng(session)) {
+    return TEXTS.pngShown;
+  }
+  if (input.maxValue === null) {
+    return last.extremes === null ? TEXTS.pngClipped : "";
+  }
+  return input.maxValue > 255 ? TEXTS.pngReduced : "";
+}
+
+/**
+ * Write the pixels that come last as `-o map.csv` of the command does: chain clips no matrix.
+ *
+ * Other numbers than whole ones have the digits of doubles, in which the page computes, and may
+ * differ in the last one; the command writes fewer where it computes in single precision.
+ */
+function csvText(session) {
+  const { last, stages, settings, input } = session;
+  const { map, toPixel, extremes } = last;
   const [rows, columns, channels] = map.shape;
   const isRaw = stages.length > 0 && settings.range === "clip";
-  const texts = Array.from(map.values, (value) => formatNumber(isRaw ? value : toPixel(value)));
+  const span = input.maxValue === null && extremes !== null ? extremes[1] - extremes[0] : null;
+  const decimals = session.decimals(stages.length, span);
+  const texts = Array.from(map.values, (value) =>
+    formatNumber(roundNumber(isRaw ? value : toPixel(value), decimals)),
+  );
   const lines = [];
   if (channels === 1) {
     for (let row = 0; row < rows; row++) {

@@ -109,6 +109,11 @@ export const TEXTS = {
   copied: "Copied",
   savePng: "Map as PNG",
   saveCsv: "Map as CSV",
+  pngShown: "The PNG has the map as it is shown; the command writes no PNG of it.",
+  pngClipped:
+    "The PNG has numbers rounded and clipped to 0 to 255, as the command does; range rescale spreads " +
+    "them.",
+  pngReduced: "The PNG has 8 bits; that of the command has 16.",
   code: "Code",
   library: "Library",
   callAlone: "The call alone",
