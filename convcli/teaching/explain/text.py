@@ -9,6 +9,7 @@ from itertools import chain, groupby, pairwise, product
 from typing import Any
 
 from convcli.geometry import size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.teaching.decimals import (
     Number,
     exact_total,
@@ -146,8 +147,8 @@ def heading(explanation: Computation) -> str:
     places = [f"{name} {format_number(n)}" for name, n in named.items() if n is not None]
     place = f" ({', '.join(places)})" if places else ""
     return (
-        f"{explanation.kernel} at row {row}, column {column}{place} of the {size} feature map "
-        f"({operation}: {flip})"
+        f"{short_name(explanation.kernel)} at row {row}, column {column}{place} "
+        f"of the {size} feature map ({operation}: {flip})"
     )
 
 

@@ -20,7 +20,7 @@ import {
 } from "./decimals.mjs";
 import { asShown } from "./explain.mjs";
 import { runsOf, sizeText } from "./geometry.mjs";
-import { planeRows } from "./kernels.mjs";
+import { planeRows, shortName } from "./kernels.mjs";
 import { middleGray, roundHalfEven } from "./pixels.mjs";
 import { sideBySide, tableLines, wrapped } from "./text_table.mjs";
 
@@ -77,7 +77,7 @@ export function questionText(explanation, kernels) {
       const weights = planeRows(kernel, plane).map((row) => row.map(formatNumber));
       const tables = [
         { heading: "window", cells: window, ...labels },
-        { heading: kernel.name, cells: weights, ...labels },
+        { heading: shortName(kernel.name), cells: weights, ...labels },
       ];
       lines.push("", ...(part.channel ? [part.channel] : []), ...sideBySide(tables));
     });
@@ -105,7 +105,7 @@ function rangeQuestion({ range, extremes, maxValue }) {
 export function heading({ at, operation, outputShape, kernel }) {
   const flip = operation === "convolve" ? "flipped" : "not flipped";
   return (
-    `${kernel} at row ${at[0]}, column ${at[1]} of the ${sizeText(outputShape)} feature map ` +
+    `${shortName(kernel)} at row ${at[0]}, column ${at[1]} of the ${sizeText(outputShape)} feature map ` +
     `(${operation}: ${flip})`
   );
 }

@@ -10,14 +10,14 @@ import { asShown } from "./explain.mjs";
 import { button, element, field, labeled } from "./elements.mjs";
 import { layersText } from "./explain_layers_text.mjs";
 import { explanationText, questionText } from "./explain_text.mjs";
-import { isPixel, slipsAt } from "./quiz.mjs";
+import { answerOf, isPixel, slipsAt } from "./quiz.mjs";
 import { TEXTS } from "./texts.mjs";
 
 const PAUSE = 300; // milliseconds without a move before a position is read aloud
 
 export class ExplanationPanel {
   /**
-   * @param {(isHidden: boolean) => void} hideOutput covers the explained value in the map
+   * @param {(isHidden: boolean) => void} hideOutput covers the explained value in the maps
    */
   constructor(document, session, hideOutput) {
     this.session = session;
@@ -124,8 +124,8 @@ export class ExplanationPanel {
 
   /** Compare the answer with the pixel of the first channel, and with what slips give. */
   check() {
-    const answer = Number(this.answer.value.trim().replace("−", "-"));
-    if (this.answer.value.trim() === "" || Number.isNaN(answer)) {
+    const answer = answerOf(this.answer.value);
+    if (answer === null) {
       this.live.textContent = TEXTS.noNumber;
       return;
     }

@@ -8,6 +8,7 @@ import { parseMatrix, planeRows } from "./kernels.mjs";
 import { TEXTS } from "./texts.mjs";
 
 const MAX_EDITED = 15;
+const WIDE = 8; // columns; more have narrow cells
 
 export class KernelEditor {
   /**
@@ -127,7 +128,9 @@ export class KernelEditor {
       input.classList.toggle("positive", !text.startsWith("-") && text !== "0");
     });
     const longest = Math.max(...texts.flat().map((text) => Math.min(text.length, 7)));
-    this.table.style.setProperty("--letters", Math.max(longest, 2));
+    const isWide = columns > WIDE;
+    this.table.classList.toggle("wide", isWide);
+    this.table.style.setProperty("--letters", Math.max(longest, isWide ? 1 : 2));
   }
 
   build(rows, columns) {

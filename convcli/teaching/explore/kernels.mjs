@@ -294,3 +294,11 @@ export function planeRows({ shape: [rows, columns], planes }, number) {
     Array.from(planes[number].slice(row * columns, (row + 1) * columns)),
   );
 }
+
+/** Return what a title calls a kernel, as convcli/kernels/matrix_text.py shortens a long matrix. */
+export function shortName(name) {
+  return name.replace(
+    /[-+\d.[][-+./\d\s,;[\]eE]{40,}(?=$|["'])/g,
+    (matrix) => `${matrix.slice(0, 28).replace(/[^\s,;]*$/, "")}...`,
+  );
+}

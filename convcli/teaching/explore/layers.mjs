@@ -463,11 +463,11 @@ export function fieldsOf(layers, shapes, region) {
  * copies of it that padding holds. A region of one place in that padding has none.
  */
 export function regionsFed(layers, shapes, region) {
-  const isShown = isInImage([region.rows[0], region.columns[0]], shapes[0]);
   const regions = [];
   for (const [index, layer] of layers.entries()) {
     const before = regions.at(-1) ?? region;
-    regions.push(regionFed(layer, shapes[index], shapes[index + 1], before, index > 0 || isShown));
+    const isShown = isInImage([before.rows[0], before.columns[0]], shapes[index]);
+    regions.push(regionFed(layer, shapes[index], shapes[index + 1], before, isShown));
   }
   return regions;
 }

@@ -12,7 +12,8 @@ import { roundNumber, shortNumber } from "./decimals.mjs";
 import { element, labeled } from "./elements.mjs";
 import { placesText } from "./explain_text.mjs";
 import { sizeText } from "./geometry.mjs";
-import { GridView } from "./grid_view.mjs";
+import { COVER, GridView } from "./grid_view.mjs";
+import { shortName } from "./kernels.mjs";
 import { FED, fieldMarks, MOVES } from "./maps_view.mjs";
 import { TEXTS } from "./texts.mjs";
 
@@ -30,6 +31,7 @@ export class LayersPanel {
     this.stages = []; // the elements of each layer
     this.place = null; // {number, at}: the value whose field is marked, of the n-th layer
     this.isPinned = false;
+    this.hiddenAt = null; // the position of the convolution's map that the quiz asks for
     this.text = element(document, "textarea", {
       rows: 3,
       spellcheck: "false",
@@ -113,7 +115,7 @@ export class LayersPanel {
 
   refreshStage({ name, canvas, choice, choiceLabel, view }, { layer, map }, index) {
     const [rows, columns, count] = map.shape;
-    name.textContent = `${index + 2}. ${layer.label}: ${sizeText([rows, columns])}`;
+    name.textContent = `${index + 2}. ${shortName(layer.label)}: ${sizeText([rows, columns])}`;
     canvas.setAttribute("aria-label", TEXTS.gridLabel(layer.label, sizeText([rows, columns])));
     if (choice.options.length !== count) {
       choice.replaceChildren(
@@ -133,6 +135,7 @@ export class LayersPanel {
     let fields = [];
     let value = null;
     const fed = maps.pointedPixel && session.fed(maps.pointedPixel, maps.shownChannels);
+    const hidden = this.hiddenAt && session.dependents(this.hiddenAt);
     if (place !== null) {
       const [row, column] = place.at;
       const channels = [Number(this.stages[place.number - 1].choice.value)];
@@ -146,16 +149,31 @@ export class LayersPanel {
         marks.push(...fieldMarks(ofMap(fed[index], Number(choice.value)), undefined, FED));
       }
       view.setMarks(marks);
+      const covered = hidden && ofMap(hidden[index], Number(choice.value));
+      if (covered) {
+        marks.push(...fieldMarks(covered, undefined, { color: COVER, fill: COVER }));
+      }
       const isOwn = place?.number === index + 1;
       line.ariaLive = isOwn && this.isPinned ? "polite" : "off";
       line.textContent = isOwn
-        ? this.valueText(view, fields[0])
+        ? this.valueText(view, fields[0], covered)
         : fed
           ? TEXTS.feeds(countOf(ofMap(fed[index], Number(choice.value))))
-          : TEXTS.ends(...this.endsOf(index));
+          : hidden
+            ? ""
+            : TEXTS.ends(...this.endsOf(index));
     });
     this.maps.showFields(fields);
     this.explain(value);
+  }
+
+  /** Cover all that a value of the convolution's map feeds while the quiz asks for it; or show it. */
+  hideOutput(isHidden) {
+    const at = isHidden ? this.session.settings.at : null;
+    if (`${at}` !== `${this.hiddenAt}`) {
+      this.hiddenAt = at;
+      this.draw();
+    }
   }
 
   endsOf(index) {
@@ -164,12 +182,14 @@ export class LayersPanel {
     return ends.map((number) => shortNumber(roundNumber(number, decimals)));
   }
 
-  valueText(view, region) {
+  valueText(view, region, covered) {
     const { at } = this.place;
     const isEmpty = region.rows.length === 0 || region.columns.length === 0;
     const field = isEmpty ? "" : `\n${TEXTS.field(placesText(region))}`;
     const pinned = this.isPinned ? ` (${TEXTS.pinned})` : "";
-    return `${TEXTS.place(...at)}: ${view.content.line(...at)}${pinned}${field}`;
+    const isCovered = covered?.rows.includes(at[0]) && covered.columns.includes(at[1]);
+    const value = isCovered ? "?" : view.content.line(...at);
+    return `${TEXTS.place(...at)}: ${value}${pinned}${field}`;
   }
 
   point(number, cell) {

@@ -13,9 +13,22 @@ import { TEXTS } from "./texts.mjs";
 
 const NEARLY = 1e-6; // of an answer that is no whole number, as a share of the pixel
 
+/** Return the number that a person writes, also nan and inf; null if it is none. */
+export function answerOf(text) {
+  const word = text.trim().toLowerCase().replace("−", "-");
+  const number = word === "" ? NaN : Number(word.replace(/inf(inity)?$/, "Infinity"));
+  return Number.isNaN(number) && word !== "nan" ? null : number;
+}
+
+function isSameNumber(one, other) {
+  return one === other || (Number.isNaN(one) && Number.isNaN(other));
+}
+
 /** Return whether an answer is a pixel, up to rounding by hand. */
 export function isPixel(answer, pixel) {
-  return answer === pixel || Math.abs(answer - pixel) <= NEARLY * Math.abs(pixel);
+  return Number.isFinite(pixel)
+    ? Math.abs(answer - pixel) <= NEARLY * Math.abs(pixel)
+    : isSameNumber(answer, pixel);
 }
 
 /** Return the slips at a position of one channel of the shown map that change its value. */
@@ -42,7 +55,7 @@ export function slipsAt(session, at, channel) {
       valueWith({}, result.kernels, shift),
     ]),
   ]
-    .filter(([, slipped]) => slipped !== value)
+    .filter(([, slipped]) => !isSameNumber(slipped, value))
     .map(([text, slipped]) => ({ text, value: slipped, pixel: result.toPixel(slipped) }));
   const isUnmapped = !isPixel(value, result.toPixel(value));
   const unmapped = { text: TEXTS.slipRange(session.settings.range), value, pixel: value };

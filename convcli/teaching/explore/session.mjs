@@ -325,6 +325,14 @@ export class Session {
       : regionsFed([convLayer(this), ...layers], this.shapes, region).slice(1);
   }
 
+  /** Return what of each layer's maps depends on a position of the convolution's maps. */
+  dependents([row, column]) {
+    const shapes = this.shapes.slice(1);
+    const channels = Array.from({ length: shapes[0]?.[2] ?? 0 }, (_, map) => map);
+    const layers = this.stages.map(({ layer }) => layer);
+    return regionsFed(layers, shapes, { rows: [row], columns: [column], channels });
+  }
+
   /** Explain the value at a position of a result's map. */
   explain(at = this.settings.at, result = this.result) {
     const filter = {

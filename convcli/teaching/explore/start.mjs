@@ -19,16 +19,18 @@ function startPage() {
     }
     timer = setTimeout(() => writeHash(encodeURIComponent(text)), PAUSE_TO_REMEMBER);
   };
-  const { api } = mount(root, state, { script, settings: hashSettings(), remember });
+  const { api } = mount(root, state, { script, readSettings: hashSettings, remember });
   Object.assign(window.convcli, api);
 }
 
 function hashSettings() {
+  let text = location.hash.slice(1);
   try {
-    return readState(decodeURIComponent(location.hash.slice(1)));
+    text = decodeURIComponent(text);
   } catch {
-    return null; // there is no hash, or it is not a page's
+    // Then it is no state of a page, which readState says.
   }
+  return text === "" ? null : readState(text);
 }
 
 function writeHash(text) {

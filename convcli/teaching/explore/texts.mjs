@@ -126,6 +126,7 @@ export const TEXTS = {
   state: "State",
   stateHint: "Copy the state to keep these settings; paste one and press Enter to have them back.",
   working: "computing ...",
+  unfit: (problem) => `the state that this page was opened with is not used: ${problem}`,
   sizeLine: (name, { n, p, d, k, s, out }) => [
     `${name}:`,
     `floor((${n} + ${p} - ${d}*(${k} - 1) - 1)/${s})`,

@@ -38,7 +38,7 @@ function render({ model, el }) {
   };
   const mounted = mount(root, state, {
     script: model.get("_worker"),
-    settings: { ...settings, at: at ?? page.settings.at },
+    readSettings: () => ({ ...settings, at: at ?? page.settings.at }),
   });
   const link = new Link(model, mounted);
   const pull = () => link.pull();

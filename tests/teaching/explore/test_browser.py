@@ -20,6 +20,7 @@ from convcli import ConvcliError, convolve, cross_correlate, explain
 from convcli.cli.main import root
 from convcli.filtering import Filter
 from convcli.images.image import ImageData
+from convcli.kernels.matrix_text import short_name
 from convcli.kernels.spec import read_spec
 from convcli.teaching.explain.arithmetic import explain_image
 
@@ -367,6 +368,7 @@ def test_a_quiz_names_the_slip(browser, write):
         return browser.element(".live", "each.textContent")
 
     assert answer("x") == "Write a number."
+    assert answer("NaN") == "Not this."
     assert answer(right + 1) == "Not this."
     assert "the kernel is not flipped; convolve flips it" in answer(flipped)
     assert text_of(browser) == asked
@@ -378,6 +380,33 @@ def test_a_quiz_names_the_slip(browser, write):
     assert "sum" not in text_of(browser)
     browser.run(f"{button_of('Show the answer')}.click()")
     assert "sum" in text_of(browser)
+
+
+def test_a_quiz_hides_the_value_in_layers_too(browser, write):
+    pixels = np.arange(48.0).reshape(6, 8)
+    pixels[2, 3] = np.nan
+    layers = ["--layer", "abs", "--layer", "maxpool 2"]
+    browser.open(write(pixels, "-k", "1", "--at", "2,3", *layers, name="a.npy"))
+    line = "each.querySelector('.place').textContent"
+    browser.element(".arithmetic input[type=checkbox]", "each.click()")
+    browser.settle()
+    browser.element(".layers", "each.scrollIntoView()")
+    seen = {}
+    for number, shape, at in [(2, (6, 8), (2, 3)), (3, (3, 4), (1, 1)), (3, (3, 4), (1, 2))]:
+        browser.mouse("mouseMoved", *point(browser, number, shape, at))
+        browser.settle()
+        seen[number, at] = stage(browser, number, line).splitlines()[0]
+    assert seen == {
+        (2, (2, 3)): "row 2, column 3: ?",
+        (3, (1, 1)): "row 1, column 1: ?",
+        (3, (1, 2)): "row 1, column 2: 29",
+    }
+    browser.element("input[aria-label='Pixel']", "(each.value = 'NaN')")
+    browser.run(f"{button_of('Check')}.click()")
+    assert browser.element(".live", "each.textContent") == "Right."
+    browser.mouse("mouseMoved", *point(browser, 3, (3, 4), (1, 1)))
+    browser.settle()
+    assert stage(browser, 3, line).startswith("row 1, column 1: nan")
 
 
 GIVE = """(() => {
@@ -708,8 +737,14 @@ def test_a_state_brings_settings_back(browser, write):
     browser.open(page, state)
     assert browser.run("convcli.state()") == state
     assert browser.run(values) == before
-    browser.open(page, "{nonsense")
-    assert browser.run("convcli.command()") == "convcli apply -k outline image.png"
+    for state, problem in [
+        ("{nonsense", "this is not the state of a page; copy the whole line"),
+        ('{"kernel":"1","stride":0}', "stride must be at least 1, not 0"),
+    ]:
+        browser.open(page, state)
+        said = f"the state that this page was opened with is not used: {problem}"
+        assert browser.element(".problem", "each.textContent") == said
+        assert browser.run("convcli.command()") == "convcli apply -k outline image.png"
 
 
 def test_the_script_interface_explains(browser, write):
@@ -895,11 +930,56 @@ def test_magnifiers_show_a_window_of_three_rows_whole(browser, write, shape, siz
     assert browser.run(EDGES) == [2, 2]
 
 
+IN_VIEW = """(() => {
+  const shadow = document.querySelector('[data-convcli-page]').shadowRoot;
+  const boxes = ['.problem', '.formula'].map((each) =>
+    shadow.querySelector(each).getBoundingClientRect());
+  return boxes.every((box) => box.height > 0 && box.top >= 0 && box.bottom <= innerHeight / 2);
+})()"""
+COVERED = """(() => {
+  const shadow = document.querySelector('[data-convcli-page]').shadowRoot;
+  const bar = shadow.querySelector('.formula');
+  return Array.from(shadow.querySelectorAll('input, select, textarea, button, canvas, pre'))
+    .filter((each) => each.getClientRects().length > 0)
+    .toReversed()
+    .filter((each) => {
+      each.focus();
+      const bottom = bar.getBoundingClientRect().bottom;
+      return shadow.activeElement === each && each.getBoundingClientRect().top < bottom;
+    })
+    .map((each) => each.ariaLabel ?? each.textContent);
+})()"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844), (320, 640)])
+def test_what_is_refused_is_in_view_with_the_formula(browser, write, size):
+    """Wherever the page is scrolled to; and what has the focus is not below it."""
+    browser.resize(*size)
+    browser.open(write(pixels_of("gray"), "-k", "sobel"))
+    for label, text in [("Anchor", "9,9"), ("Layers", "nope 3"), ("State", "garbage")]:
+        enter = f"(each.focus(), each.value = '{text}', each.dispatchEvent(new Event('change')))"
+        browser.element(f"[aria-label='{label}']", enter)
+        browser.settle()
+        assert browser.run(IN_VIEW), label
+    assert browser.run(COVERED) == []
+
+
+def test_a_long_kernel_has_a_short_name_and_all_its_cells(browser, write):
+    pixels = np.arange(48.0).reshape(6, 8)
+    spec = "; ".join(["0 -1 " * 7 + "1"] * 15)
+    browser.open(write(pixels, "-k", "1", name="a.npy"))
+    browser.run(f"convcli.set({{ kernel: {json.dumps(spec)} }})")
+    browser.settle()
+    assert browser.element("h1", "each.textContent") == f"{short_name(spec)} over a.npy"
+    assert text_of(browser) == explained(pixels, spec, (3, 4))
+    assert browser.element(".cells", "each.scrollWidth <= each.clientWidth")
+
+
 CUT = """(() => {
   const shadow = document.querySelector('[data-convcli-page]').shadowRoot;
   const faults = [];
   const width = document.documentElement.clientWidth;
-  for (const each of shadow.querySelectorAll('.page *')) {
+  for (const each of shadow.querySelectorAll('header *, .page *')) {
     const box = each.getBoundingClientRect();
     if (box.width === 0 || each.closest('pre, .cells, select')) continue;
     if (box.right > width + 0.5 || box.left < -0.5) faults.push(`${each.className} is outside`);
