@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from convcli.kernels.spec import KernelSet as KernelSet
     from convcli.teaching.chain.chain import Chain as Chain
     from convcli.teaching.chain.summary import ChainSummary as ChainSummary
-    from convcli.teaching.explain.chain_explanation import ChainExplanation as ChainExplanation
+    from convcli.teaching.explain.chain.explanation import ChainExplanation as ChainExplanation
     from convcli.teaching.explain.explanation import Explanation as Explanation
-    from convcli.teaching.explain.gradient_explanation import (
+    from convcli.teaching.explain.gradient.explanation import (
         GradientExplanation as GradientExplanation,
     )
     from convcli.teaching.explore.array_page import ExplorePage as ExplorePage
@@ -64,9 +64,9 @@ _HOMES = {
     "convcli.kernels.spec": "KernelSet",
     "convcli.teaching.chain.chain": "Chain",
     "convcli.teaching.chain.summary": "ChainSummary",
-    "convcli.teaching.explain.chain_explanation": "ChainExplanation",
+    "convcli.teaching.explain.chain.explanation": "ChainExplanation",
     "convcli.teaching.explain.explanation": "Explanation",
-    "convcli.teaching.explain.gradient_explanation": "GradientExplanation",
+    "convcli.teaching.explain.gradient.explanation": "GradientExplanation",
     "convcli.teaching.explore.array_page": "ExplorePage",
     "convcli.teaching.learn.bank": "BankResult",
     "convcli.teaching.learn.result": "LearnResult",

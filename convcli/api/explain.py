@@ -15,14 +15,14 @@ from convcli.images.given import as_image
 from convcli.kernels.given import as_filters, as_kernel_set, as_kernels
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.explain.arithmetic import explain_image
-from convcli.teaching.explain.gradient_arithmetic import explain_gradient as explain_filters
+from convcli.teaching.explain.gradient.arithmetic import explain_gradient as explain_filters
 
 if TYPE_CHECKING:
     from convcli.api.parameters import AnyAnchor, Number, PaddingLike
     from convcli.images.given import Image
     from convcli.kernels.given import KernelLike
     from convcli.teaching.explain.explanation import Explanation
-    from convcli.teaching.explain.gradient_explanation import GradientExplanation
+    from convcli.teaching.explain.gradient.explanation import GradientExplanation
 
 
 @documented

@@ -253,8 +253,8 @@ def _explain_gradient(
 ) -> NotebookFigure | None:
     """Print the gradients of a convolution, or return their figure."""
     from convcli.batch.memory import memory_check
-    from convcli.teaching.explain.gradient_arithmetic import explain_gradient, gradient_bytes
-    from convcli.teaching.explain.gradient_text import gradient_data, gradient_text
+    from convcli.teaching.explain.gradient.arithmetic import explain_gradient, gradient_bytes
+    from convcli.teaching.explain.gradient.text import gradient_data, gradient_text
 
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
@@ -266,7 +266,7 @@ def _explain_gradient(
         check_memory(image.pixels.nbytes + gradient_bytes(image, image_filter))
         gradient = explain_gradient(image, image_filter, args.at, target, activation)
     if form == "figure":
-        from convcli.teaching.explain.gradient_figure import draw_gradient
+        from convcli.teaching.explain.gradient.figure import draw_gradient
 
         return draw_gradient(gradient, figure)
     if form == "json":
@@ -292,9 +292,9 @@ def _explain_layers(
 ) -> NotebookFigure | None:
     """Print the explanation of a value of the last of these layers, or return its figure."""
     from convcli.batch.memory import memory_check
-    from convcli.teaching.explain.chain_arithmetic import explain_chain
-    from convcli.teaching.explain.chain_text import chain_data, chain_text
-    from convcli.teaching.explain.chain_trace import chain_bytes, run_chain
+    from convcli.teaching.explain.chain.arithmetic import explain_chain
+    from convcli.teaching.explain.chain.text import chain_data, chain_text
+    from convcli.teaching.explain.chain.trace import chain_bytes, run_chain
 
     check_memory = memory_check(max_memory)
     image, name, stages, texts = read_chain(
@@ -307,7 +307,7 @@ def _explain_layers(
         number = args.map_number or 1
         explanation = explain_chain(image, stages, at, number, maps=maps, texts=texts)
     if form == "figure":
-        from convcli.teaching.explain.chain_figure import draw_chain_explanation
+        from convcli.teaching.explain.chain.figure import draw_chain_explanation
 
         return draw_chain_explanation(explanation, image, stages, maps, texts=texts, options=figure)
     if form == "json":

@@ -22,9 +22,9 @@ from convcli.teaching.decimals import (
     format_number,
     to_python,
 )
-from convcli.teaching.explain.chain_computation import ConvStep, LayerStep
-from convcli.teaching.explain.chain_rounding import step_as_shown
-from convcli.teaching.explain.chain_text import layer_lines
+from convcli.teaching.explain.chain.computation import ConvStep, LayerStep
+from convcli.teaching.explain.chain.rounding import step_as_shown
+from convcli.teaching.explain.chain.text import layer_lines
 from convcli.teaching.explain.computation import Computation
 from convcli.teaching.explain.explanation import Explanation
 from convcli.teaching.explain.rounding import as_shown

@@ -60,7 +60,7 @@ from convcli.teaching.animate.sliding_scene import (
 from convcli.teaching.animate.spread_sums import SpreadSums
 from convcli.teaching.chain.blocks import group_bar, group_scale, single_map_blocks, unit_groups
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     ConvStep,
     LayerStep,

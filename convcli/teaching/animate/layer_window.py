@@ -26,9 +26,9 @@ from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED
 from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.animate.sums import ChannelSum, products_of
-from convcli.teaching.explain.chain_arithmetic import explain_step, map_index
-from convcli.teaching.explain.chain_computation import LayerStep
-from convcli.teaching.explain.chain_trace import (
+from convcli.teaching.explain.chain.arithmetic import explain_step, map_index
+from convcli.teaching.explain.chain.computation import LayerStep
+from convcli.teaching.explain.chain.trace import (
     Region,
     Tracer,
     border_text,

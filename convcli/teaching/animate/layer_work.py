@@ -28,13 +28,13 @@ from convcli.teaching.animate.sliding_scene import Mover
 from convcli.teaching.animate.spread_sums import SpreadSums
 from convcli.teaching.animate.sums import products_of
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     NormalizeStep,
     PoolStep,
     SoftmaxStep,
 )
-from convcli.teaching.explain.curve_figure import CurvePoint, curve_box, draw_curve
+from convcli.teaching.explain.chain.curve_figure import CurvePoint, curve_box, draw_curve
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
     Kind,

@@ -29,8 +29,8 @@ from convcli.teaching.chain.maps import (
 )
 from convcli.teaching.chain.parser import build_chain, parse_given_layers
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
-from convcli.teaching.explain.chain_arithmetic import explain_chain
-from convcli.teaching.explain.chain_explanation import ChainExplanation
+from convcli.teaching.explain.chain.arithmetic import explain_chain
+from convcli.teaching.explain.chain.explanation import ChainExplanation
 
 if TYPE_CHECKING:
     from os import PathLike

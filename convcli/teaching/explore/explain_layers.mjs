@@ -2,7 +2,7 @@
  * One value of a layer, and how it comes about: layer by layer back to the input.
  *
  * Each layer is explained at one position: that of the value that counts most in the layer after
- * it. The data and the rules are those of convcli/teaching/explain/chain_arithmetic.py.
+ * it. The data and the rules are those of convcli/teaching/explain/chain/arithmetic.py.
  *
  * @typedef {object} Step how a layer computes one value
  * @property {object} layer

@@ -1,7 +1,7 @@
 /**
  * How one value of a layer comes about, in the words of `convcli explain --layer`.
  *
- * The rules are those of convcli/teaching/explain/chain_text.py and chain_rounding.py.
+ * The rules are those of convcli/teaching/explain/chain/text.py and rounding.py.
  */
 
 import {

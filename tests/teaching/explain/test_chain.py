@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from convcli import Chain, GeometryError, UsageError
-from convcli.teaching.explain.chain_arithmetic import MAX_LISTED
-from convcli.teaching.explain.chain_rounding import chain_as_shown
+from convcli.teaching.explain.chain.arithmetic import MAX_LISTED
+from convcli.teaching.explain.chain.rounding import chain_as_shown
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (13, 11), np.uint8)

@@ -16,11 +16,11 @@ from convcli.plotting.save import save_figure
 from convcli.signals import SampleRange
 from convcli.teaching.chain.maps import plan_chain
 from convcli.teaching.chain.parser import build_layers, parse_layer_texts
-from convcli.teaching.explain.chain_arithmetic import explain_chain
-from convcli.teaching.explain.chain_computation import ConvStep
-from convcli.teaching.explain.chain_figure import draw_chain_explanation
-from convcli.teaching.explain.chain_text import chain_text
-from convcli.teaching.explain.chain_trace import run_chain
+from convcli.teaching.explain.chain.arithmetic import explain_chain
+from convcli.teaching.explain.chain.computation import ConvStep
+from convcli.teaching.explain.chain.figure import draw_chain_explanation
+from convcli.teaching.explain.chain.text import chain_text
+from convcli.teaching.explain.chain.trace import run_chain
 
 pytestmark = pytest.mark.slow
 

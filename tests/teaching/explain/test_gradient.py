@@ -16,7 +16,7 @@ from convcli import (
     explain_gradient,
     pad,
 )
-from convcli.teaching.explain.gradient_text import gradient_data
+from convcli.teaching.explain.gradient.text import gradient_data
 
 RNG = np.random.default_rng(17)
 TORCH_BORDERS = {"zero": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}

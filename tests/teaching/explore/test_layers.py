@@ -17,8 +17,8 @@ from convcli.kernels.spec import group_kernels, read_spec
 from convcli.layers.conv import Conv
 from convcli.teaching.chain.grammar import LAYERS
 from convcli.teaching.chain.maps import maps_to_image, plan_chain
-from convcli.teaching.explain.chain_arithmetic import explain_chain
-from convcli.teaching.explain.chain_trace import run_chain
+from convcli.teaching.explain.chain.arithmetic import explain_chain
+from convcli.teaching.explain.chain.trace import run_chain
 from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
 from convcli.teaching.explore.page import PageKernel, kernel_table
 

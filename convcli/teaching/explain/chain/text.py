@@ -18,7 +18,7 @@ from convcli.teaching.decimals import (
     format_operand,
     to_number,
 )
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     AddStep,
     BatchNormStep,
@@ -33,7 +33,7 @@ from convcli.teaching.explain.chain_computation import (
     SoftmaxStep,
     SpreadStep,
 )
-from convcli.teaching.explain.chain_rounding import chain_as_shown
+from convcli.teaching.explain.chain.rounding import chain_as_shown
 from convcli.teaching.explain.computation import Response
 from convcli.teaching.explain.steps import (
     MAX_TERMS,

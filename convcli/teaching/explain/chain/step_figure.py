@@ -20,15 +20,15 @@ from convcli.layers.base import Layer
 from convcli.plotting.axes import MAX_TICKED
 from convcli.teaching.chain.blocks import Block
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     ConvStep,
     NormalizeStep,
     PoolStep,
 )
-from convcli.teaching.explain.chain_text import combined_lines, pool_lines
+from convcli.teaching.explain.chain.curve_figure import CurvePoint, curve_box, draw_curve
+from convcli.teaching.explain.chain.text import combined_lines, pool_lines
 from convcli.teaching.explain.computation import Grid, Sum
-from convcli.teaching.explain.curve_figure import CurvePoint, curve_box, draw_curve
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
     Places,

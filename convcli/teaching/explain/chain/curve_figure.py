@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.layers.base import Layer
-from convcli.teaching.explain.chain_computation import ActivationStep, BatchNormStep, NormalizeStep
+from convcli.teaching.explain.chain.computation import ActivationStep, BatchNormStep, NormalizeStep
 
 _CURVE: Box = (1.5, 1.1)  # inches
 

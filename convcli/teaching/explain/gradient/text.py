@@ -21,7 +21,7 @@ from convcli.teaching.decimals import (
     to_python,
 )
 from convcli.teaching.explain.computation import Grid, Response, Sum
-from convcli.teaching.explain.gradient_computation import Floats, GradientComputation
+from convcli.teaching.explain.gradient.computation import Floats, GradientComputation
 from convcli.teaching.explain.rounding import as_shown, rounded
 from convcli.teaching.explain.steps import MAX_TERMS, activation_lines, step_lines, total_lines
 from convcli.teaching.explain.text import (

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from convcli.core.digits import reliable_decimals, round_number
 from convcli.teaching.decimals import Number
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     AddStep,
     BatchNormStep,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from convcli.choices import ThemeName
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
-from convcli.teaching.explain.gradient_computation import GradientComputation
-from convcli.teaching.explain.gradient_text import gradient_html, gradient_text
+from convcli.teaching.explain.gradient.computation import GradientComputation
+from convcli.teaching.explain.gradient.text import gradient_html, gradient_text
 
 if TYPE_CHECKING:
     from convcli.plotting.save import NotebookFigure
@@ -20,7 +20,7 @@ class GradientExplanation(GradientComputation):
     """The gradients of a loss of one convolution, and how they are summed.
 
     The attributes are those of
-    :class:`~convcli.teaching.explain.gradient_computation.GradientComputation`.
+    :class:`~convcli.teaching.explain.gradient.computation.GradientComputation`.
 
     >>> from convcli import explain_gradient
     >>> explained = explain_gradient([[1, 2, 4]], [[1, -1]], padding="valid")
@@ -79,7 +79,7 @@ class GradientExplanation(GradientComputation):
         'gradients of L: 1 -1'
         """
         from convcli.plotting.arguments import checked_figure_options
-        from convcli.teaching.explain.gradient_figure import draw_gradient
+        from convcli.teaching.explain.gradient.figure import draw_gradient
 
         options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
         return draw_gradient(self, options)

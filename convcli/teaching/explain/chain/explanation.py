@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from convcli.choices import ThemeName
 from convcli.figure_options import FigureOptions
-from convcli.teaching.explain.chain_computation import ChainComputation, ExplainedChain
-from convcli.teaching.explain.chain_rounding import chain_as_shown
-from convcli.teaching.explain.chain_text import chain_html, chain_text
+from convcli.teaching.explain.chain.computation import ChainComputation, ExplainedChain
+from convcli.teaching.explain.chain.rounding import chain_as_shown
+from convcli.teaching.explain.chain.text import chain_html, chain_text
 
 if TYPE_CHECKING:
     from convcli.plotting.save import NotebookFigure
@@ -20,7 +20,7 @@ class ChainExplanation(ChainComputation):
     """How a chain of layers computes one value, from its last layer back to the image.
 
     The attributes are those of
-    :class:`~convcli.teaching.explain.chain_computation.ChainComputation`, and ``source``: the image
+    :class:`~convcli.teaching.explain.chain.computation.ChainComputation`, and ``source``: the image
     and the layers, which :meth:`plot` draws. ``print`` shows what ``convcli explain --layer``
     prints.
 
@@ -96,7 +96,7 @@ class ChainExplanation(ChainComputation):
         [13.33, 7.5]
         """
         from convcli.plotting.arguments import checked_figure_options
-        from convcli.teaching.explain.chain_figure import draw_chain_explanation
+        from convcli.teaching.explain.chain.figure import draw_chain_explanation
 
         options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
         image, stages, maps, texts = self.source

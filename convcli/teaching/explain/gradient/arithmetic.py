@@ -46,8 +46,8 @@ from convcli.teaching.explain.arithmetic import (
     read_window,
 )
 from convcli.teaching.explain.computation import Flags, Grid, Response, Sum
-from convcli.teaching.explain.gradient_computation import Floats, PixelGradient
-from convcli.teaching.explain.gradient_explanation import GradientExplanation
+from convcli.teaching.explain.gradient.computation import Floats, PixelGradient
+from convcli.teaching.explain.gradient.explanation import GradientExplanation
 
 MOST_WORKED = 100 * 100  # values of a map whose products are worked out
 _COPIES = 8  # of the float64 image and of the maps, which are taken together

@@ -41,8 +41,8 @@ from numpy.typing import NDArray
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.plotting.save import NotebookFigure
-from convcli.teaching.explain.gradient_computation import Floats, GradientComputation
-from convcli.teaching.explain.gradient_text import slope_name
+from convcli.teaching.explain.gradient.computation import Floats, GradientComputation
+from convcli.teaching.explain.gradient.text import slope_name
 
 _MOST_PLANES = 8  # channels of a kernel
 # Inches of a page's width: beside all images, and for the ticks and the bar of each.

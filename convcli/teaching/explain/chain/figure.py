@@ -58,7 +58,7 @@ from convcli.teaching.chain.blocks import (
 )
 from convcli.teaching.chain.maps import chain_axis
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     ChainComputation,
     ConvStep,
@@ -68,17 +68,8 @@ from convcli.teaching.explain.chain_computation import (
     PoolStep,
     SpreadStep,
 )
-from convcli.teaching.explain.chain_rounding import chain_as_shown
-from convcli.teaching.explain.chain_text import layer_lines
-from convcli.teaching.explain.grid_figure import terms_of
-from convcli.teaching.explain.place_figure import (
-    SMALL,
-    Corners,
-    PaddedImage,
-    marked,
-    surroundings,
-)
-from convcli.teaching.explain.step_figure import (
+from convcli.teaching.explain.chain.rounding import chain_as_shown
+from convcli.teaching.explain.chain.step_figure import (
     MAX_SUMS,
     conv_parts,
     curve_part,
@@ -88,6 +79,15 @@ from convcli.teaching.explain.step_figure import (
     short_pool_lines,
     with_letters,
     words_part,
+)
+from convcli.teaching.explain.chain.text import layer_lines
+from convcli.teaching.explain.grid_figure import terms_of
+from convcli.teaching.explain.place_figure import (
+    SMALL,
+    Corners,
+    PaddedImage,
+    marked,
+    surroundings,
 )
 from convcli.teaching.explain.text import places_text
 
@@ -193,7 +193,7 @@ def draw_chain_explanation(
         explanation: of the value.
         image: the input.
         stages: the layers.
-        maps: from :func:`convcli.teaching.explain.chain_trace.run_chain`.
+        maps: from :func:`convcli.teaching.explain.chain.trace.run_chain`.
         texts: of the layers, as they were typed; None for their labels.
         options: how the figure looks.
     """

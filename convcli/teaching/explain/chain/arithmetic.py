@@ -42,7 +42,7 @@ from convcli.teaching.explain.arithmetic import (
     response_of,
     window_of,
 )
-from convcli.teaching.explain.chain_computation import (
+from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     AddStep,
     BatchNormStep,
@@ -57,8 +57,8 @@ from convcli.teaching.explain.chain_computation import (
     SoftmaxStep,
     SpreadStep,
 )
-from convcli.teaching.explain.chain_explanation import ChainExplanation
-from convcli.teaching.explain.chain_trace import (
+from convcli.teaching.explain.chain.explanation import ChainExplanation
+from convcli.teaching.explain.chain.trace import (
     Region,
     Tracer,
     as_tuple,

@@ -1,0 +1,1 @@
+"""The arithmetic of one output value of a chain, layer by layer."""
