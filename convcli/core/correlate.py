@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from convcli.core.dtypes import (
 from convcli.core.methods.base import Workspace
 from convcli.core.padding import OverwrittenImage, PaddedImage
 from convcli.core.plan import Plan, make_plan
-from convcli.core.strip_sums import Strip, borrow_strip, give_back_strip
+from convcli.core.strip_sums import Strip, borrow_strip, give_back_strips
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
 from convcli.geometry import ConvOptions
@@ -199,24 +200,34 @@ def run(
             for plan, reach in zip(plans, reaches, strict=True)
         ]
 
+    # Each thread fills its strips again: what is bound to their memory is worked out once. Sums of
+    # floats are bound to places in the result.
+    kept: dict[int, list[Strip]] = {}
+
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
-        count = rows.stop - rows.start
-        result = None if out is None else out[rows]
-        strips = [borrow_strip(plan, count, result) for plan in plans]
+        count, thread = rows.stop - first, get_ident()
+        strips = kept.pop(thread, None) if count == step else None
+        if strips is None:
+            result = None if out is None else out[rows]
+            strips = [borrow_strip(plan, count, result) for plan in plans]
         blocks = [_finished(strip, view, first) for strip, view in zip(strips, padded, strict=True)]
         sink(rows, blocks)
-        for strip in strips:
-            give_back_strip(strip)
+        if out is None and count == step < height:
+            kept[thread] = strips
+        else:
+            give_back_strips(strips)
 
     for_each(work, range(0, height, step), min(workers, -(-height // step)))
+    for strips in kept.values():
+        give_back_strips(strips)
 
 
 def rows_of(plan: Plan, padded: PaddedImage, rows: slice) -> NDArray[Any]:
     """Return the finished values of some rows of a feature map, in memory of their own."""
     strip = borrow_strip(plan, rows.stop - rows.start, is_whole=False)
     values = _finished(strip, padded, rows.start).copy()
-    give_back_strip(strip)
+    give_back_strips([strip])
     return values
 
 

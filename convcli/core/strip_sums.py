@@ -52,12 +52,13 @@ def borrow_strip(
     return Strip(plan, rows, workspace)
 
 
-def give_back_strip(strip: Strip) -> None:
-    """Keep a strip, or only its workspace, for later calls."""
-    if strip.is_kept:
-        strip.plan.strips.append(strip)
-    else:
-        give_back(strip.workspace)
+def give_back_strips(strips: list[Strip]) -> None:
+    """Keep strips, or only their workspaces, for later calls."""
+    for strip in strips:
+        if strip.is_kept:
+            strip.plan.strips.append(strip)
+        else:
+            give_back(strip.workspace)
 
 
 class Strip:

@@ -113,10 +113,13 @@ class _SharedWork(Generic[Item]):
             self.changed.notify()
 
     def finish(self) -> None:
-        """Wait for all that help, and let nobody begin to."""
+        """Wait for all that help, and let nobody begin to; forget the work."""
         with self.changed:
             self.finished = True
             self.changed.wait_for(lambda: not self.helpers)
+        # A helper may forget this object late. A result that lives until then leaves no room for
+        # that of the next call: fresh pages took a fifth of the time of a 3x3 kernel on 2.4 MB.
+        del self.work
 
 
 @cache
