@@ -17,16 +17,10 @@ import numpy as np
 
 from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
-from convcli.filtering import (
-    Filter,
-    Filtered,
-    filter_bytes,
-    filter_image,
-    map_shape,
-    measure,
-    plan_kernel,
-    result_bytes,
-)
+from convcli.filtering.filter import Filter, map_shape
+from convcli.filtering.memory import filter_bytes, result_bytes
+from convcli.filtering.planned_filter import plan_kernel
+from convcli.filtering.run import Filtered, filter_image, measure
 from convcli.geometry import Pair
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
@@ -148,11 +142,11 @@ def filter_frames(
     Args:
         frames: at least one, from :func:`runs_of_alike`.
         image_filter: what to do.
-        depth: as for :func:`convcli.filtering.filter_image`.
+        depth: as for :func:`convcli.filtering.run.filter_image`.
         extremes: the same; with None, ``rescale`` and ``percentile`` scale each frame on its own.
 
     Raises:
-        ConvcliError: as :func:`convcli.filtering.filter_image`.
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
     """
     scales_each = image_filter.range in SCALED_RANGES and extremes is None
     if len(frames) == 1 or scales_each or not _are_independent(frames[0], image_filter):
@@ -187,11 +181,11 @@ def measure_frames(runs: Iterable[list[ImageData]], image_filter: Filter) -> tup
     """Return the black and the white value of all frames for a scaled range.
 
     These are the smallest black value and the largest white value that
-    :func:`convcli.filtering.measure` returns for a frame. Frames without finite values are ignored;
-    if no frame has any, both are NaN.
+    :func:`convcli.filtering.run.measure` returns for a frame. Frames without finite values are
+    ignored; if no frame has any, both are NaN.
 
     Raises:
-        ConvcliError: as :func:`convcli.filtering.filter_image`.
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
     """
     low = high = math.nan
     for run in runs:

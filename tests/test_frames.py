@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from convcli.filtering import Filter, filter_image, measure
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image, measure
 from convcli.frames import (
     MOST_LISTED,
     STACKED_VALUES,

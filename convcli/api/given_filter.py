@@ -19,7 +19,7 @@ from convcli.api.arguments import (
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import check_image
 from convcli.errors import UsageError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions
 from convcli.images.given import as_image
 from convcli.images.image import depth_of, image_of

@@ -9,7 +9,7 @@ from convcli.batch.inputs import Source
 from convcli.batch.options import OutputOptions
 from convcli.errors import ConvcliError, ImageError
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import Pair
 from convcli.images.formats import Format
 from convcli.images.options import ReadOptions, WriteOptions

@@ -25,14 +25,9 @@ from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.choices import SCALED_RANGES
 from convcli.core.padding import can_hold
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
-from convcli.filtering import (
-    Filter,
-    Filtered,
-    apply_range,
-    filter_image,
-    result_bytes,
-    with_holes,
-)
+from convcli.filtering.filter import Filter
+from convcli.filtering.memory import result_bytes
+from convcli.filtering.run import Filtered, apply_range, filter_image, with_holes
 from convcli.frames import (
     FrameTotals,
     filter_frames,

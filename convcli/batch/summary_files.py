@@ -9,7 +9,8 @@ from typing import Any
 from convcli.batch.job import JobOptions, SummaryFile
 from convcli.batch.outputs import Target, base_name, write_result
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter, Filtered
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import Filtered
 from convcli.images.channels import stack_channels
 from convcli.images.formats import NPY
 from convcli.images.image import ImageData

@@ -39,7 +39,7 @@ from convcli.signals import named_after
 
 if TYPE_CHECKING:
     from convcli.core.missing import Missing
-    from convcli.filtering import Filter
+    from convcli.filtering.filter import Filter
     from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Choice, Compared
 
@@ -272,7 +272,8 @@ def compare(
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
-    from convcli.filtering import filter_bytes, with_holes
+    from convcli.filtering.memory import filter_bytes
+    from convcli.filtering.run import with_holes
     from convcli.teaching.compare.comparison import compare_choices
 
     check_sheet_panels(figure.panels)

@@ -47,7 +47,7 @@ from convcli.images.formats import SPREADSHEET
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter
+    from convcli.filtering.filter import Filter
     from convcli.plotting.save import NotebookFigure
     from convcli.plotting.spreadsheet import Spreadsheet
     from convcli.teaching.text_table import Paint
@@ -193,7 +193,7 @@ def _explain_filter(
 ) -> NotebookFigure | None:
     """Print the explanation of a filtered value or write its spreadsheet, or return its figure."""
     from convcli.batch.memory import memory_check
-    from convcli.filtering import filter_bytes
+    from convcli.filtering.memory import filter_bytes
     from convcli.teaching.explain.arithmetic import ACTIVATIONS, explain_image
 
     if spreadsheet is not None:

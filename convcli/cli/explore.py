@@ -34,7 +34,7 @@ from convcli.signals import is_signal
 
 if TYPE_CHECKING:
     from convcli.batch.memory import MemoryCheck
-    from convcli.filtering import Filter
+    from convcli.filtering.filter import Filter
     from convcli.images.image import ImageData
     from convcli.kernels.spec import KernelSet
     from convcli.teaching.chain.parser import LayerText
@@ -310,7 +310,8 @@ def _checked_position(
     Raises:
         ConvcliError: no value of a kernel's map can be explained; the page would not show it.
     """
-    from convcli.filtering import filter_bytes, map_shape
+    from convcli.filtering.filter import map_shape
+    from convcli.filtering.memory import filter_bytes
     from convcli.teaching.explain.arithmetic import explain_image
 
     first, *others = filters

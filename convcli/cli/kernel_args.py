@@ -37,7 +37,7 @@ from convcli.signals import SampleRange, default_range, is_signal
 
 if TYPE_CHECKING:
     from convcli.core.missing import Missing
-    from convcli.filtering import Filter
+    from convcli.filtering.filter import Filter
     from convcli.kernels.spec import KernelSet
 
 
@@ -125,7 +125,8 @@ class KernelArgs(NamedTuple):
             UsageError: the options contradict each other.
         """
         from convcli.errors import KernelError
-        from convcli.filtering import Filter, check_method, hue_axes
+        from convcli.filtering.filter import Filter, hue_axes
+        from convcli.filtering.planned_filter import check_method
         from convcli.kernels.spec import group_kernels
 
         if self.bias is not None and not math.isfinite(self.bias):

@@ -370,3 +370,18 @@ def _shift(block: NDArray[Any], mid: int, out: NDArray[Any]) -> None:
     # Clip while signed; the addition modulo the unsigned type is then correct.
     np.clip(block, max(-mid, bounds.min), min(mid - 1, bounds.max), out=out, casting="unsafe")
     out += out.dtype.type(mid)
+
+
+def percentiles(values: NDArray[Any], ends: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles, 0 to 100, of all finite values, as ``numpy.percentile`` has them.
+
+    Without finite values both are NaN.
+
+    >>> percentiles(np.array([[0.0, 1, 2], [3, 4, np.inf]]), (25, 100))
+    (1.0, 4.0)
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return math.nan, math.nan
+    low, high = np.percentile(finite.astype(np.float64, copy=False), ends).tolist()
+    return low, high

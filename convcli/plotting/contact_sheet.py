@@ -57,7 +57,8 @@ from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, style
 from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter, Filtered
+    from convcli.filtering.filter import Filter
+    from convcli.filtering.run import Filtered
     from convcli.images.image import ImageData
 
 MAX_CAPTIONED = (

@@ -52,7 +52,8 @@ from convcli.plotting.style import figure_options, style_context, theme
 from convcli.plotting.window_marks import hatched_text
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter, Filtered
+    from convcli.filtering.filter import Filter
+    from convcli.filtering.run import Filtered
     from convcli.images.image import ImageData
 
 
@@ -112,7 +113,7 @@ def draw_filtered_array(
     image: ImageData, image_filter: Filter, options: FigureOptions
 ) -> NotebookFigure:
     """Filter the image of an array and draw the result, as :func:`convcli.plot` does."""
-    from convcli.filtering import filter_image, with_holes
+    from convcli.filtering.run import filter_image, with_holes
 
     kernels = image_filter.kernels
     if len(kernels) > 1 and image_filter.combine is None:

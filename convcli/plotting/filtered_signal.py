@@ -44,7 +44,8 @@ from convcli.plotting.style import Box, figure_options
 from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter, Filtered
+    from convcli.filtering.filter import Filter
+    from convcli.filtering.run import Filtered
     from convcli.images.image import ImageData
 
 _KERNEL_WIDTH, _SIGNAL_WIDTH, _PLOT_HEIGHT = 2.8, 8.0, 2.0  # inches at scale 1

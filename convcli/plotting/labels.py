@@ -19,7 +19,8 @@ from convcli.kernels.matrix_text import short_name, without_folders
 
 if TYPE_CHECKING:
     from convcli.core.missing import Missing
-    from convcli.filtering import Filter, Filtered
+    from convcli.filtering.filter import Filter
+    from convcli.filtering.run import Filtered
 
 DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
 
@@ -170,7 +171,7 @@ def _shorten_exponent(text: str) -> str:
 def conv_facts(image_filter: Filter) -> list[str]:
     """Return every option of a filter that is not the default, in words.
 
-    >>> from convcli.filtering import Filter
+    >>> from convcli.filtering.filter import Filter
     >>> from convcli.geometry import ConvOptions
     >>> from convcli.kernels.spec import read_spec
     >>> conv = ConvOptions(stride=2, padding=5, border="wrap")
@@ -243,7 +244,7 @@ def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str])
 def named_in_headings(filters: Sequence[Filter]) -> list[Filter]:
     """Return filters whose kernels from files are named without folders, unless two become alike.
 
-    >>> from convcli.filtering import Filter
+    >>> from convcli.filtering.filter import Filter
     >>> from convcli.kernels.kernel import Kernel
     >>> one = Filter("week-3/a.txt", (Kernel([[1]], name="week-3/a.txt"),))
     >>> [each.label for each in named_in_headings([one, one._replace(label="b.txt")])]
@@ -288,7 +289,7 @@ def without_bank(text: str, bank: str) -> str:
 def result_name(image_filter: Filter) -> str:
     """Return a filter's label, short, and, where several maps became one, how.
 
-    >>> from convcli.filtering import Filter
+    >>> from convcli.filtering.filter import Filter
     >>> from convcli.kernels.spec import read_spec
     >>> result_name(Filter("sobel", read_spec("sobel").kernels, "magnitude"))
     'sobel: magnitude of 2 kernels'

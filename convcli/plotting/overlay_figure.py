@@ -40,7 +40,8 @@ from convcli.plotting.style import Box, figure_options, theme
 from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter, Filtered
+    from convcli.filtering.filter import Filter
+    from convcli.filtering.run import Filtered
     from convcli.images.image import ImageData
     from convcli.kernels.kernel import Kernel
 

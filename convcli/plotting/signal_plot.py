@@ -25,7 +25,7 @@ from convcli.plotting.style import Box, figure_options, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, hatched_text
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter
+    from convcli.filtering.filter import Filter
     from convcli.kernels.kernel import Kernel
 
 Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels

@@ -24,7 +24,9 @@ from convcli.core.dtypes import int_if_whole, with_channels
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
 from convcli.errors import UsageError, count_text
-from convcli.filtering import Filter, filter_image, plan_kernel
+from convcli.filtering.filter import Filter
+from convcli.filtering.planned_filter import plan_kernel
+from convcli.filtering.run import filter_image
 from convcli.geometry import Pair, pair_text, size_text
 from convcli.images.channels import channel_names
 from convcli.images.formats import SPREADSHEET, Format
@@ -103,7 +105,7 @@ class Spreadsheet:
 
     Raises:
         UsageError: the image, the filter or their numbers do not fit into a spreadsheet.
-        ConvcliError: as :func:`convcli.filtering.filter_image`.
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
     """
 
     def __init__(

@@ -55,7 +55,8 @@ from convcli.choices import (
     POOLINGS,
     RANGES,
 )
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.catalogue import CATALOGUE

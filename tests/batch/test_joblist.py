@@ -12,7 +12,7 @@ from convcli.batch.joblist import JobList
 from convcli.batch.options import InputOptions, OutputOptions
 from convcli.batch.outputs import OutputPlanner
 from convcli.errors import UsageError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.kernels.spec import get_kernel
 

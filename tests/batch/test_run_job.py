@@ -8,7 +8,7 @@ from convcli.batch.job import Job, JobOptions
 from convcli.batch.outputs import plan_output
 from convcli.batch.run_job import run_serially
 from convcli.errors import ImageError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.kernels.spec import get_kernel
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.images.image import image_of
 from convcli.kernels.spec import read_spec
 from convcli.plotting.filter_figure import draw_filtering

@@ -9,7 +9,8 @@ from convcli import cross_correlate, plot
 from convcli.choices import THEMES
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter, Filtered, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import Filtered, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats

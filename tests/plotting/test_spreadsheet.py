@@ -19,7 +19,8 @@ import pytest
 
 from convcli import convolve, cross_correlate
 from convcli.errors import UsageError
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, depth_of
 from convcli.images.options import WriteOptions

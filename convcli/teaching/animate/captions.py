@@ -203,7 +203,7 @@ def _add_up(explanation: Computation, digits: int) -> bool:
 def _values_text(window: SlidingWindow, at: Pair, digits: int) -> str:
     """Write the value of each channel, and the pixel where it is another number.
 
-    >>> from convcli.filtering import Filter
+    >>> from convcli.filtering.filter import Filter
     >>> from convcli.images.image import ImageData
     >>> from convcli.kernels.kernel import Kernel
     >>> from convcli.teaching.animate.sliding import slide_over

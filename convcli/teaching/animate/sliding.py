@@ -13,16 +13,10 @@ from convcli.core.dtypes import with_channels
 from convcli.core.memory import padded_bytes
 from convcli.core.plan import Plan
 from convcli.errors import UsageError
-from convcli.filtering import (
-    Filter,
-    Filtered,
-    Probed,
-    filter_bytes,
-    filter_image,
-    measure,
-    plan_kernel,
-    with_holes,
-)
+from convcli.filtering.filter import Filter
+from convcli.filtering.memory import filter_bytes
+from convcli.filtering.planned_filter import plan_kernel
+from convcli.filtering.run import Filtered, Probed, filter_image, measure, with_holes
 from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
@@ -111,7 +105,7 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     """Filter an image and keep all values.
 
     Raises:
-        ConvcliError: as :func:`convcli.filtering.filter_image`, or several kernels are not
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`, or several kernels are not
             combined.
 
     >>> from convcli.kernels.kernel import Kernel

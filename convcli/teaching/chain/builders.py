@@ -60,7 +60,8 @@ def build_conv(
     **options: Any,
 ) -> Layer:
     """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads, ``x`` where signals lie."""
-    from convcli.filtering import Filter, check_method
+    from convcli.filtering.filter import Filter
+    from convcli.filtering.planned_filter import check_method
     from convcli.kernels.files import read_biases
     from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv

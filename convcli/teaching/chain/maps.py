@@ -11,10 +11,9 @@ import numpy as np
 from convcli.choices import PERCENTILES, Range
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.core.dtypes import with_channels
-from convcli.filtering import percentiles
 from convcli.images.channels import select_channels
 from convcli.images.image import ImageData, level_of, max_value_of
-from convcli.images.value_range import ValueRange, ValueStats
+from convcli.images.value_range import ValueRange, ValueStats, percentiles
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.conv_transpose import ConvTranspose

@@ -12,7 +12,7 @@ import numpy as np
 
 from convcli.conventions import BORDER_NAMES
 from convcli.errors import UsageError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import size_text
 from convcli.teaching.code.windows import Windows, spread
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES, SCALED_RANGES
 from convcli.errors import UsageError
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import Geometry, Pads, border_name
 from convcli.images.image import image_of
 from convcli.kernels.kernel import Kernel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions, Geometry, Pair, as_pair, conv_geometry
 
 _LARGE = (1 << 20, 1 << 20)  # an image that every kernel fits

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from convcli.core.digits import largest_magnitude, reliable_decimals, round_number
 from convcli.errors import ConvcliError, UsageError
-from convcli.filtering import Filter, Filtered, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import Filtered, filter_image
 from convcli.geometry import Pads
 from convcli.images.image import ImageData
 

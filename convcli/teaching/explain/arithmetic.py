@@ -20,15 +20,13 @@ from convcli.core.dtypes import with_channels
 from convcli.core.padding import OUTSIDE, border_at
 from convcli.core.plan import Plan, as_applied
 from convcli.errors import UsageError, short_repr
-from convcli.filtering import (
-    Filter,
+from convcli.filtering.filter import Filter, result_axes, value_range_of
+from convcli.filtering.run import (
     Probed,
     apply_range,
     filter_image,
     measure,
     probe_image,
-    result_axes,
-    value_range_of,
     with_holes,
 )
 from convcli.geometry import Pair

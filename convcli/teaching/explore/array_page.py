@@ -9,7 +9,7 @@ from convcli.atomic import atomic_write, in_python
 from convcli.choices import PERCENTILES
 from convcli.core.dtypes import as_numbers
 from convcli.errors import StrPath, UsageError, short_repr
-from convcli.filtering import Filter, map_shape
+from convcli.filtering.filter import Filter, map_shape
 from convcli.geometry import border_name
 from convcli.images.given import REAL
 from convcli.images.image import ImageData

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from convcli.errors import ImageError
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import size_text
 from convcli.images.channels import select_channels
 from convcli.images.image import ImageData

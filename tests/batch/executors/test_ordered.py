@@ -7,7 +7,7 @@ from convcli.batch.inputs import Source
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.outputs import plan_output
 from convcli.errors import ImageError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.images.options import WriteOptions
 from convcli.kernels.spec import get_kernel
 

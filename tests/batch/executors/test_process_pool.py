@@ -24,7 +24,7 @@ from convcli.batch.inputs import Source
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.outputs import plan_output
 from convcli.errors import ConvcliError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.kernels.spec import get_kernel
 
 pytestmark = pytest.mark.processes

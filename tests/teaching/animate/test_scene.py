@@ -17,7 +17,7 @@ from PIL import Image
 from convcli.core.missing import Missing
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions, Pads, conv_geometry
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

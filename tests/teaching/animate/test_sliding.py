@@ -8,7 +8,8 @@ from scipy.ndimage import correlate
 
 from convcli.core.missing import Missing
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.errors import UsageError
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

@@ -3,7 +3,8 @@ import pytest
 
 from convcli.choices import THEMES
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from convcli import GeometryError, KernelError, UsageError, convolve, cross_correlate, explain
-from convcli.filtering import Filter, filter_image
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

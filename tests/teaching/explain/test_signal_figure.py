@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from convcli.choices import THEMES
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, depth_of
 from convcli.kernels.spec import read_spec

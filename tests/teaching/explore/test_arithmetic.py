@@ -15,7 +15,8 @@ import pytest
 from convcli.choices import PADDINGS
 from convcli.core.digits import round_number
 from convcli.errors import ConvcliError
-from convcli.filtering import Filter, filter_image, measure
+from convcli.filtering.filter import Filter
+from convcli.filtering.run import filter_image, measure
 from convcli.geometry import ConvOptions
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, image_of, level_of

@@ -18,7 +18,7 @@ from PIL import Image
 import convcli
 from convcli import ConvcliError, convolve, cross_correlate, explain
 from convcli.cli.main import root
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.images.image import ImageData
 from convcli.kernels.matrix_text import short_name
 from convcli.kernels.spec import read_spec

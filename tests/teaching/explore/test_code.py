@@ -15,7 +15,7 @@ from convcli.choices import BORDERS, COMBINATIONS, PADDINGS, RANGES
 from convcli.cli.main import root
 from convcli.core.dtypes import int_if_whole
 from convcli.errors import ConvcliError
-from convcli.filtering import Filter
+from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions
 from convcli.images.image import image_of
 from convcli.kernels.catalogue import CATALOGUE

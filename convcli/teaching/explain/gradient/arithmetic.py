@@ -25,7 +25,8 @@ from convcli.core.dtypes import with_channels
 from convcli.core.padding import OUTSIDE, border_at, border_index, pad_array
 from convcli.core.plan import Plan, as_applied
 from convcli.errors import KernelError, UsageError, count_text, short_repr
-from convcli.filtering import Filter, plan_kernel
+from convcli.filtering.filter import Filter
+from convcli.filtering.planned_filter import plan_kernel
 from convcli.geometry import Geometry, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from convcli import filtering
 from convcli.choices import BORDERS
 from convcli.core.methods import direct
 from convcli.core.missing import Missing
 from convcli.errors import ConvcliError, KernelError, UsageError
-from convcli.filtering import Filter, apply_range, filter_bytes, filter_image, measure
+from convcli.filtering import planned_filter
+from convcli.filtering.filter import Filter
+from convcli.filtering.memory import filter_bytes
+from convcli.filtering.run import apply_range, filter_image, measure
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, Metadata, rgbx_of
 from convcli.kernels.kernel import Kernel
@@ -281,7 +283,7 @@ OVERWRITTEN = {
 @pytest.mark.parametrize("name", OVERWRITTEN)
 def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch):
     monkeypatch.setattr(direct, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(filtering, "LARGE", 0)
+    monkeypatch.setattr(planned_filter, "LARGE", 0)
     rng, in_place = np.random.default_rng(8), []
     for shape, kind in [((200, 31), "u1"), ((60, 9, 3), "u1"), ((70, 13), "u2"), ((900, 9), "f4")]:
         for border in BORDERS:
@@ -301,7 +303,7 @@ def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch)
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_the_image_stays_if_it_cannot_be_overwritten(depth, monkeypatch):
-    monkeypatch.setattr(filtering, "LARGE", 0)
+    monkeypatch.setattr(planned_filter, "LARGE", 0)
     for options in ({"stride": 2}, {"padding": "valid"}, {"padding": "full"}, {"dilation": 10_000}):
         image = gray(20, 30, depth=depth)
         before = image.pixels.copy()

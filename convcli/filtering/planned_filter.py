@@ -1,0 +1,338 @@
+"""A filter planned for one image: the plans of its kernels, and the values of each strip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.choices import SCALED_RANGES
+from convcli.core.combine import COMBINERS, combined_type, direction
+from convcli.core.correlate import KernelNumbers, feature_map, fits_in_place, run
+from convcli.core.dtypes import saturate
+from convcli.core.padding import sample_at_anchors
+from convcli.core.plan import Plan, make_plan
+from convcli.errors import KernelError, UsageError
+from convcli.filtering.filter import Filter, hue_axes, kernel_bias
+from convcli.geometry import ConvOptions, size_text
+from convcli.images.image import ImageData, packed, rgbx_of
+from convcli.images.linear_light import from_light, light_of, to_light
+from convcli.images.value_range import ValueRange, ValueStats, percentiles, to_eight_bits
+from convcli.kernels.kernel import Kernel
+
+if TYPE_CHECKING:  # most filters need all pixels
+    from convcli.core.missing import PartialSums
+
+LARGE = 1 << 18  # bytes of an image that its result may overwrite
+SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
+
+
+class PlannedFilter:
+    """One filter planned for one image.
+
+    ``alpha`` is the result's; ``weight`` is the filtered alpha that divides premultiplied colors
+    before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
+    ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
+    If pixels are missing, ``where`` tells which, the planes have 0 in their place, and ``parts``
+    has the sums of each kernel. ``biases`` are added to the maps of planes that are light, which
+    are turned into levels of pixels with this ``white`` first.
+    """
+
+    def __init__(
+        self,
+        planes: NDArray[Any],
+        plans: list[Plan],
+        image_filter: Filter,
+        alpha: NDArray[Any] | None,
+        weight: NDArray[Any] | None = None,
+        bias: float = 0,
+        axes: tuple[complex, complex] | None = None,
+    ) -> None:
+        self.planes = planes
+        self.plans = plans
+        self.filter = image_filter
+        self.alpha = alpha
+        self.weight = weight
+        self.bias = bias
+        self.axes = axes
+        self.is_rgbx = False
+        self.parts: list[PartialSums] = []
+        self.where: NDArray[np.bool] | None = None
+        self.biases: list[float] = []
+        self.white = 0
+
+    @classmethod
+    def of_any(cls, image: ImageData, image_filter: Filter) -> PlannedFilter:
+        """Plan for an image that may be in RGBX memory.
+
+        Filtering X as well costs a third more, which is less than packing RGB and unpacking the
+        result. It must change no other channel, as it cannot if all sums are exact.
+        """
+        rgbx = rgbx_of(image.pixels)
+        if rgbx is None:
+            return cls.of(image, image_filter)
+        planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
+        counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
+        special = image_filter.missing is not None or image_filter.linear_light
+        plain = image_filter.combine != "direction" and not special
+        if planar and not counted and plain and image.alpha is None:
+            task = cls.of(image._replace(pixels=rgbx), image_filter)
+            if all(plan.types.is_exact for plan in task.plans):
+                task.is_rgbx = True
+                return task
+        return cls.of(image._replace(pixels=packed(image.pixels)), image_filter)
+
+    @classmethod
+    def of(cls, image: ImageData, image_filter: Filter) -> PlannedFilter:
+        """Plan for an image whose channels all count."""
+        if image.alpha is not None and image_filter.alpha == "premultiply":
+            return _premultiplied(image, image.alpha, image_filter)
+        parts: list[PartialSums] = []
+        where = None if image_filter.missing is None else image_filter.missing.of(image.pixels)
+        sums = image_filter
+        if image_filter.linear_light:
+            image, sums = _in_light(image, image_filter)
+        if where is not None and where.any():
+            from convcli.core.missing import without
+
+            image = image._replace(pixels=without(image.pixels, where))
+            parts = _partial_sums(image, sums, where)
+            plans = [part.plan for part in parts]
+        else:
+            where = None
+            plans = [plan_kernel(image, sums, kernel) for kernel in image_filter.kernels]
+        if len({plan.shape for plan in plans}) > 1:
+            sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
+            raise UsageError(
+                f"the kernels' maps have different sizes ({sizes}) and cannot be combined; "
+                "use --padding same"
+            )
+        alpha, axes = None, None
+        if image.alpha is not None and image_filter.alpha == "keep":
+            alpha = sample_at_anchors(image.alpha, plans[0].geometry, plans[0].border)
+        if image_filter.combine == "direction":
+            axes = hue_axes(image_filter, math.prod(plans[0].shape[2:]))
+            alpha = None if alpha is None else to_eight_bits(alpha)
+        task = cls(image.pixels, plans, image_filter, alpha, axes=axes)
+        task.where, task.parts = where, parts
+        if image_filter.linear_light:
+            task.white = image.max_value or 0
+            task.biases = [
+                kernel_bias(image, image_filter, kernel) for kernel in image_filter.kernels
+            ]
+        return task
+
+    @property
+    def value_type(self) -> np.dtype[Any]:
+        """Type of the values unless the range converts them."""
+        if self.parts:
+            return np.result_type(*(part.result for part in self.parts))
+        kind = combined_type([plan.types for plan in self.plans], self.filter.combine)
+        return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
+
+    def can_overwrite(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        """Return whether a result of this shape and type takes the memory of the planes.
+
+        That saves memory of large images, and takes a little longer for small ones.
+        """
+        planes = self.planes
+        if planes.nbytes < LARGE or self.parts:  # values at anchors are read again
+            return False
+        alike = (shape, dtype) == (planes.shape, planes.dtype) and planes.flags.c_contiguous
+        return alike and planes.flags.writeable and fits_in_place(self.plans, planes)
+
+    def run(
+        self,
+        value_range: ValueRange,
+        sink: Callable[[slice, NDArray[Any]], None],
+        *,
+        counted: bool,
+        in_place: bool = False,
+    ) -> ValueStats:
+        """Pass on the finished values of each strip, on several threads, and count them.
+
+        Without ``counted``, the share of clipped values is estimated if none can be NaN.
+        """
+        stats, lock = ValueStats(value_range), Lock()
+        limited = value_range.limits() is not None
+        spread = -(-self.plans[0].shape[0] // SAMPLED_ROWS)
+        exact = not self.parts and all(plan.types.is_exact for plan in self.plans)
+
+        def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
+            values = self.values(rows, self.maps(rows, blocks))
+            # All values that may be NaN are looked at, since NaN is always reported. Others are,
+            # if they are counted; if not, some rows are enough to estimate how many are clipped.
+            step = 1 if counted or not exact else spread
+            if step == 1 or limited:
+                part = ValueStats(value_range)
+                seen = values[-rows.start % step :: step]
+                seen = packed(seen[..., :3]) if self.is_rgbx else seen
+                part.add(np.abs(seen) if seen.dtype.kind == "c" else seen)
+                if self.filter.mark:
+                    part.find_peak(np.abs(values) if values.dtype.kind == "c" else values, rows)
+                with lock:
+                    stats.merge(part)
+            sink(rows, values)
+
+        run(self.plans, self.planes, finish, self.filter.threads, in_place=in_place)
+        return stats
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the filter's percentiles, or else the minimum and the maximum, of the values."""
+        if self.filter.range == "percentile":
+            return self._percentiles()
+        stats = self.run(ValueRange("raw", None), lambda _rows, _values: None, counted=True)
+        return stats.minimum, stats.maximum
+
+    def _percentiles(self) -> tuple[float, float]:
+        """Return the percentiles of the map, which must be held as a whole for them."""
+        strips: dict[int, NDArray[Any]] = {}
+
+        def keep(rows: slice, values: NDArray[Any]) -> None:
+            strips[rows.start] = np.abs(values) if values.dtype.kind == "c" else values.copy()
+
+        self.run(ValueRange("raw", None), keep, counted=False)
+        return percentiles(np.concatenate([*strips.values()]), self.filter.percentile)
+
+    def maps(self, rows: slice, blocks: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return the values of each kernel in a strip, from its sums if pixels are missing."""
+        if self.parts:
+            blocks = [
+                part.values(block, rows) for part, block in zip(self.parts, blocks, strict=True)
+            ]
+        if self.biases:
+            blocks = [
+                from_light(block, self.white) + bias
+                for block, bias in zip(blocks, self.biases, strict=True)
+            ]
+        return blocks
+
+    def values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return a strip's values from those of each kernel."""
+        if self.axes is not None:
+            return direction(blocks, self.axes)
+        combine = self.filter.combine
+        values = COMBINERS[combine](blocks) if combine else blocks[0]
+        if self.weight is None:
+            return values
+        weight = self.weight[rows]
+        weight = weight if values.ndim == weight.ndim else weight[..., np.newaxis]
+        colors = np.zeros(values.shape, np.float64)
+        np.divide(values, weight, out=colors, where=weight > 0)
+        if self.filter.linear_light:
+            colors = from_light(colors, self.white)
+        colors += self.bias
+        return colors
+
+
+def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter) -> PlannedFilter:
+    """Weight the colors with alpha, so that invisible pixels do not bleed into visible ones.
+
+    A value is ``sum(k*c*a) / (sum(k*a) / sum(k))``, and the new alpha ``sum(k*a) / sum(k)``: the
+    weighted mean for a blur, and the plain sum where alpha is opaque.
+    """
+    kernel, conv = image_filter.kernels[0], image_filter.conv
+    if len(image_filter.kernels) > 1 or kernel.matrix.ndim > 2 or kernel.sum == 0:
+        raise UsageError(
+            "--alpha premultiply needs one 2-D kernel whose weights do not sum to 0; "
+            "use --alpha keep"
+        )
+    wide: type[np.generic] = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
+    colors, white = image.pixels, 0
+    if image_filter.linear_light:
+        wide, white = np.float32, image.max_value or 0
+        light, sums = _in_light(image, image_filter)
+        colors, conv = light.pixels, sums.conv
+    alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
+    planes = np.multiply(colors, alpha, dtype=wide)
+    plan = make_plan(planes, kernel.matrix, conv, kernel.divisor, method=image_filter.method)
+    # Alpha is no light: the fill of its border stays as it is.
+    weight = feature_map(visible, kernel.matrix, image_filter.conv, float(kernel.matrix.sum()))
+    carried = np.empty(weight.shape, visible.dtype)
+    saturate(weight, carried)
+    bias = kernel_bias(image, image_filter, kernel)
+    task = PlannedFilter(planes, [plan], image_filter._replace(combine=None), carried, weight, bias)
+    task.white = white
+    return task
+
+
+def _in_light(image: ImageData, image_filter: Filter) -> tuple[ImageData, Filter]:
+    """Return an image as light, and the filter that sums it: without bias, its fill as light.
+
+    Raises:
+        UsageError: the image has no pixels, but plain numbers.
+    """
+    white = image.max_value
+    if white is None:
+        raise UsageError(
+            "--linear-light is for pixels of 8 or 16 bits, and these are plain numbers"
+        )
+    fill = float(light_of(np.array(image_filter.conv.fill), white))
+    conv = image_filter.conv._replace(fill=fill)
+    light = image._replace(pixels=to_light(image.pixels, white))
+    return light, image_filter._replace(conv=conv, bias=0)
+
+
+def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
+    """Plan how to apply one of a filter's kernels to an image.
+
+    Raises:
+        ConvcliError: as :func:`filter_image`.
+    """
+    conv, method = image_filter.conv, image_filter.method
+    bias = kernel_bias(image, image_filter, kernel)
+    with _name_in_errors(kernel):
+        return make_plan(image.pixels, kernel.matrix, conv, kernel.divisor, bias, method)
+
+
+def _partial_sums(
+    image: ImageData, image_filter: Filter, missing: NDArray[np.bool]
+) -> list[PartialSums]:
+    """Plan to apply each of a filter's kernels to an image with missing pixels.
+
+    Args:
+        image: with 0 where pixels are missing.
+        image_filter: the filter.
+        missing: as :meth:`convcli.core.missing.Missing.of` returns it.
+
+    Raises:
+        ConvcliError: as :func:`filter_image`.
+    """
+    from convcli.core.missing import PartialSums
+
+    conv, method = image_filter.conv, image_filter.method
+    least = 0 if image_filter.missing is None else image_filter.missing.min_valid
+    parts = []
+    for kernel in image_filter.kernels:
+        numbers = KernelNumbers(
+            kernel.matrix, kernel.divisor, kernel_bias(image, image_filter, kernel)
+        )
+        with _name_in_errors(kernel):
+            parts.append(PartialSums(image.pixels, missing, numbers, conv, least, method))
+    return parts
+
+
+@contextmanager
+def _name_in_errors(kernel: Kernel) -> Iterator[None]:
+    """Put a kernel's name before what does not fit about it."""
+    try:
+        yield
+    except KernelError as error:
+        raise KernelError(f"{kernel.name}: {error}") from error
+
+
+def check_method(image_filter: Filter) -> None:
+    """Raise KernelError if the filter's method cannot sum its kernels, whatever the image."""
+    for kernel in image_filter.kernels:
+        pixels = np.zeros((*kernel.shape, *kernel.matrix.shape[-3:-2]), np.uint8)
+        plan_kernel(ImageData(pixels, 8), image_filter._replace(conv=ConvOptions()), kernel)
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    channels = f" in {shape[2]} channels" if len(shape) == 3 else ""
+    return f"{size_text(shape)}{channels}"
