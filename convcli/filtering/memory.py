@@ -18,7 +18,7 @@ _estimated_bytes = lru_cache(maxsize=256)(estimated_bytes)  # images of a folder
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
-    """Bound the bytes that :func:`filter_image` takes beyond the image, from sizes alone.
+    """Bound the bytes that :func:`~convcli.filtering.run.filter_image` takes beyond the image, from sizes alone.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.
@@ -40,7 +40,7 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
 
 
 def result_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
-    """Bound the bytes of the result of :func:`filter_image`, from sizes alone.
+    """Bound the bytes of the result of :func:`~convcli.filtering.run.filter_image`, from sizes alone.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,100 +32,36 @@ LARGE = 1 << 18  # bytes of an image that its result may overwrite
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
 
 
-class PlannedFilter:
-    """One filter planned for one image.
+class PlannedFilter(NamedTuple):
+    """A filter planned for one image.
 
-    ``alpha`` is the result's; ``weight`` is the filtered alpha that divides premultiplied colors
-    before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
-    ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
-    If pixels are missing, ``where`` tells which, the planes have 0 in their place, and ``parts``
-    has the sums of each kernel. ``biases`` are added to the maps of planes that are light, which
-    are turned into levels of pixels with this ``white`` first.
+    Attributes:
+        filter: the filter.
+        planes: what the kernels sum: the pixels, with 0 where they are missing; their light; or
+            colors multiplied by alpha.
+        plans: the plan of each kernel.
+        alpha: the result's.
+        weight: the filtered alpha, which divides the maps of colors multiplied by alpha.
+        axes: the directions of a direction image's derivatives.
+        missing: which pixels of the image are missing; None if none is.
+        parts: the sums of each kernel around missing pixels; empty if none is missing.
+        max_value: of the pixels that sums of light become again; None for sums of pixels.
+        biases: of each kernel, added to divided colors, or to pixels made of light; empty where
+            the plans add them.
+        is_rgbx: whether the planes have a fourth channel, which is filtered but not counted.
     """
 
-    def __init__(
-        self,
-        planes: NDArray[Any],
-        plans: list[Plan],
-        image_filter: Filter,
-        alpha: NDArray[Any] | None,
-        weight: NDArray[Any] | None = None,
-        bias: float = 0,
-        axes: tuple[complex, complex] | None = None,
-    ) -> None:
-        self.planes = planes
-        self.plans = plans
-        self.filter = image_filter
-        self.alpha = alpha
-        self.weight = weight
-        self.bias = bias
-        self.axes = axes
-        self.is_rgbx = False
-        self.parts: list[PartialSums] = []
-        self.where: NDArray[np.bool] | None = None
-        self.biases: list[float] = []
-        self.white = 0
-
-    @classmethod
-    def of_any(cls, image: ImageData, image_filter: Filter) -> PlannedFilter:
-        """Plan for an image that may be in RGBX memory.
-
-        Filtering X as well costs a third more, which is less than packing RGB and unpacking the
-        result. It must change no other channel, as it cannot if all sums are exact.
-        """
-        rgbx = rgbx_of(image.pixels)
-        if rgbx is None:
-            return cls.of(image, image_filter)
-        planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
-        counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
-        special = image_filter.missing is not None or image_filter.linear_light
-        plain = image_filter.combine != "direction" and not special
-        if planar and not counted and plain and image.alpha is None:
-            task = cls.of(image._replace(pixels=rgbx), image_filter)
-            if all(plan.types.is_exact for plan in task.plans):
-                task.is_rgbx = True
-                return task
-        return cls.of(image._replace(pixels=packed(image.pixels)), image_filter)
-
-    @classmethod
-    def of(cls, image: ImageData, image_filter: Filter) -> PlannedFilter:
-        """Plan for an image whose channels all count."""
-        if image.alpha is not None and image_filter.alpha == "premultiply":
-            return _premultiplied(image, image.alpha, image_filter)
-        parts: list[PartialSums] = []
-        where = None if image_filter.missing is None else image_filter.missing.of(image.pixels)
-        sums = image_filter
-        if image_filter.linear_light:
-            image, sums = _in_light(image, image_filter)
-        if where is not None and where.any():
-            from convcli.core.missing import without
-
-            image = image._replace(pixels=without(image.pixels, where))
-            parts = _partial_sums(image, sums, where)
-            plans = [part.plan for part in parts]
-        else:
-            where = None
-            plans = [plan_kernel(image, sums, kernel) for kernel in image_filter.kernels]
-        if len({plan.shape for plan in plans}) > 1:
-            sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
-            raise UsageError(
-                f"the kernels' maps have different sizes ({sizes}) and cannot be combined; "
-                "use --padding same"
-            )
-        alpha, axes = None, None
-        if image.alpha is not None and image_filter.alpha == "keep":
-            alpha = sample_at_anchors(image.alpha, plans[0].geometry, plans[0].border)
-        if image_filter.combine == "direction":
-            axes = hue_axes(image_filter, math.prod(plans[0].shape[2:]))
-            alpha = None if alpha is None else to_eight_bits(alpha)
-        task = cls(image.pixels, plans, image_filter, alpha, axes=axes)
-        task.where, task.parts = where, parts
-        if image_filter.linear_light:
-            task.white = image.max_value or 0
-            task.biases = [
-                kernel_bias(image, image_filter, kernel) for kernel in image_filter.kernels
-            ]
-        return task
+    filter: Filter
+    planes: NDArray[Any]
+    plans: list[Plan]
+    alpha: NDArray[Any] | None = None
+    weight: NDArray[Any] | None = None
+    axes: tuple[complex, complex] | None = None
+    missing: NDArray[np.bool] | None = None
+    parts: tuple[PartialSums, ...] = ()
+    max_value: int | None = None
+    biases: tuple[float, ...] = ()
+    is_rgbx: bool = False
 
     @property
     def value_type(self) -> np.dtype[Any]:
@@ -205,9 +141,9 @@ class PlannedFilter:
             blocks = [
                 part.values(block, rows) for part, block in zip(self.parts, blocks, strict=True)
             ]
-        if self.biases:
+        if self.weight is None and self.max_value is not None:
             blocks = [
-                from_light(block, self.white) + bias
+                from_light(block, self.max_value) + bias
                 for block, bias in zip(blocks, self.biases, strict=True)
             ]
         return blocks
@@ -224,13 +160,84 @@ class PlannedFilter:
         weight = weight if values.ndim == weight.ndim else weight[..., np.newaxis]
         colors = np.zeros(values.shape, np.float64)
         np.divide(values, weight, out=colors, where=weight > 0)
-        if self.filter.linear_light:
-            colors = from_light(colors, self.white)
-        colors += self.bias
+        if self.max_value is not None:
+            colors = from_light(colors, self.max_value)
+        colors += self.biases[0]
         return colors
 
 
-def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter) -> PlannedFilter:
+def plan_filter(image: ImageData, image_filter: Filter) -> PlannedFilter:
+    """Plan to apply a filter to an image, all of whose channels count.
+
+    Raises:
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
+    """
+    if image.alpha is not None and image_filter.alpha == "premultiply":
+        return _plan_premultiplied(image, image.alpha, image_filter)
+    pixels, sums, missing = image.pixels, image_filter, image_filter.missing
+    max_value: int | None = None
+    biases: tuple[float, ...] = ()
+    if image_filter.linear_light:
+        max_value, biases = image.max_value, _biases(image, image_filter)
+        image, sums = _in_light(image, image_filter)
+    where: NDArray[np.bool] | None = None
+    parts: tuple[PartialSums, ...] = ()
+    if missing is not None and (holes := missing.of(pixels)).any():
+        from convcli.core.missing import without
+
+        where, image = holes, image._replace(pixels=without(image.pixels, holes))
+        parts = _partial_sums(image, sums, holes, missing.min_valid)
+        plans = [part.plan for part in parts]
+    else:
+        plans = [plan_kernel(image, sums, kernel) for kernel in image_filter.kernels]
+    if len({plan.shape for plan in plans}) > 1:
+        sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
+        raise UsageError(
+            f"the kernels' maps have different sizes ({sizes}) and cannot be combined; "
+            "use --padding same"
+        )
+    alpha, axes = None, None
+    if image.alpha is not None and image_filter.alpha == "keep":
+        alpha = sample_at_anchors(image.alpha, plans[0].geometry, plans[0].border)
+    if image_filter.combine == "direction":
+        axes = hue_axes(image_filter, math.prod(plans[0].shape[2:]))
+        alpha = None if alpha is None else to_eight_bits(alpha)
+    return PlannedFilter(
+        image_filter,
+        image.pixels,
+        plans,
+        alpha,
+        axes=axes,
+        missing=where,
+        parts=parts,
+        max_value=max_value,
+        biases=biases,
+    )
+
+
+def plan_filter_rgbx(image: ImageData, image_filter: Filter) -> PlannedFilter:
+    """Plan to apply a filter to an image that may be in RGBX memory.
+
+    Filtering X as well costs a third more, which is less than packing RGB and unpacking the
+    result. It must change no other channel, as it cannot if all sums are exact.
+    """
+    rgbx = rgbx_of(image.pixels)
+    if rgbx is None:
+        return plan_filter(image, image_filter)
+    planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
+    counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
+    special = image_filter.missing is not None or image_filter.linear_light
+    plain = image_filter.combine != "direction" and not special
+    if planar and not counted and plain and image.alpha is None:
+        planned = plan_filter(image._replace(pixels=rgbx), image_filter)
+        if all(plan.types.is_exact for plan in planned.plans):
+            return planned._replace(is_rgbx=True)
+    return plan_filter(image._replace(pixels=packed(image.pixels)), image_filter)
+
+
+def _plan_premultiplied(
+    image: ImageData, visible: NDArray[Any], image_filter: Filter
+) -> PlannedFilter:
     """Weight the colors with alpha, so that invisible pixels do not bleed into visible ones.
 
     A value is ``sum(k*c*a) / (sum(k*a) / sum(k))``, and the new alpha ``sum(k*a) / sum(k)``: the
@@ -243,9 +250,9 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter
             "use --alpha keep"
         )
     wide: type[np.generic] = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
-    colors, white = image.pixels, 0
+    colors, max_value = image.pixels, None
     if image_filter.linear_light:
-        wide, white = np.float32, image.max_value or 0
+        wide, max_value = np.float32, image.max_value
         light, sums = _in_light(image, image_filter)
         colors, conv = light.pixels, sums.conv
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
@@ -255,10 +262,15 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter
     weight = feature_map(visible, kernel.matrix, image_filter.conv, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
-    bias = kernel_bias(image, image_filter, kernel)
-    task = PlannedFilter(planes, [plan], image_filter._replace(combine=None), carried, weight, bias)
-    task.white = white
-    return task
+    return PlannedFilter(
+        image_filter._replace(combine=None),
+        planes,
+        [plan],
+        carried,
+        weight,
+        max_value=max_value,
+        biases=_biases(image, image_filter),
+    )
 
 
 def _in_light(image: ImageData, image_filter: Filter) -> tuple[ImageData, Filter]:
@@ -267,22 +279,27 @@ def _in_light(image: ImageData, image_filter: Filter) -> tuple[ImageData, Filter
     Raises:
         UsageError: the image has no pixels, but plain numbers.
     """
-    white = image.max_value
-    if white is None:
+    max_value = image.max_value
+    if max_value is None:
         raise UsageError(
             "--linear-light is for pixels of 8 or 16 bits, and these are plain numbers"
         )
-    fill = float(light_of(np.array(image_filter.conv.fill), white))
+    fill = float(light_of(np.array(image_filter.conv.fill), max_value))
     conv = image_filter.conv._replace(fill=fill)
-    light = image._replace(pixels=to_light(image.pixels, white))
+    light = image._replace(pixels=to_light(image.pixels, max_value))
     return light, image_filter._replace(conv=conv, bias=0)
+
+
+def _biases(image: ImageData, image_filter: Filter) -> tuple[float, ...]:
+    """Return the bias of each of a filter's kernels in the units of an image."""
+    return tuple([kernel_bias(image, image_filter, kernel) for kernel in image_filter.kernels])
 
 
 def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
     """Plan how to apply one of a filter's kernels to an image.
 
     Raises:
-        ConvcliError: as :func:`filter_image`.
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
     """
     conv, method = image_filter.conv, image_filter.method
     bias = kernel_bias(image, image_filter, kernel)
@@ -291,30 +308,29 @@ def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
 
 
 def _partial_sums(
-    image: ImageData, image_filter: Filter, missing: NDArray[np.bool]
-) -> list[PartialSums]:
+    image: ImageData, image_filter: Filter, missing: NDArray[np.bool], min_valid: float
+) -> tuple[PartialSums, ...]:
     """Plan to apply each of a filter's kernels to an image with missing pixels.
 
     Args:
         image: with 0 where pixels are missing.
         image_filter: the filter.
         missing: as :meth:`convcli.core.missing.Missing.of` returns it.
+        min_valid: as for :class:`convcli.core.missing.Missing`.
 
     Raises:
-        ConvcliError: as :func:`filter_image`.
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
     """
     from convcli.core.missing import PartialSums
 
     conv, method = image_filter.conv, image_filter.method
-    least = 0 if image_filter.missing is None else image_filter.missing.min_valid
     parts = []
     for kernel in image_filter.kernels:
-        numbers = KernelNumbers(
-            kernel.matrix, kernel.divisor, kernel_bias(image, image_filter, kernel)
-        )
+        bias = kernel_bias(image, image_filter, kernel)
+        numbers = KernelNumbers(kernel.matrix, kernel.divisor, bias)
         with _name_in_errors(kernel):
-            parts.append(PartialSums(image.pixels, missing, numbers, conv, least, method))
-    return parts
+            parts.append(PartialSums(image.pixels, missing, numbers, conv, min_valid, method))
+    return tuple(parts)
 
 
 @contextmanager

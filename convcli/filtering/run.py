@@ -13,7 +13,7 @@ from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.core.plan import Plan
 from convcli.errors import GeometryError
 from convcli.filtering.filter import Filter, kernel_bias, result_axes, value_range_of
-from convcli.filtering.planned_filter import PlannedFilter, plan_kernel
+from convcli.filtering.planned_filter import plan_filter, plan_filter_rgbx, plan_kernel
 from convcli.geometry import Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
@@ -79,58 +79,58 @@ def filter_image(
         UsageError: the kernels' maps cannot be combined, alpha cannot be premultiplied with these
             kernels, or the range needs a depth.
     """
-    task = PlannedFilter.of_any(image, image_filter)
-    name, combine = image_filter.range, task.filter.combine
+    planned = plan_filter_rgbx(image, image_filter)
+    name, combine = image_filter.range, planned.filter.combine
     if name in SCALED_RANGES and extremes is None:
-        extremes = task.extremes()
+        extremes = planned.extremes()
     value_range: ValueRange
-    shape = task.plans[0].shape
+    shape = planned.plans[0].shape
     if combine == "direction":
         value_range = DirectionColors(name, image.max_value, *(extremes or ()))
         shape, depth = (*shape[:2], 3), 8
     else:
         value_range = value_range_of(image_filter, depth, extremes)
     depth = None if name == "raw" else depth
-    dtype = value_range.dtype_for(task.value_type)
-    value_type = np.empty(0, task.value_type).real.dtype
+    dtype = value_range.dtype_for(planned.value_type)
+    value_type = np.empty(0, planned.value_type).real.dtype
     shows_decimals = value_type.kind == "f" and (image_filter.counted or depth is None)
-    counted = image._replace(pixels=task.planes) if task.parts else image
+    counted = image._replace(pixels=planned.planes) if planned.parts else image
     bound = value_bound(counted, image_filter, value_type) if shows_decimals else 0
-    in_place = overwrite and task.can_overwrite(shape, dtype)
-    pixels = task.planes if in_place else np.empty(shape, dtype)
-    stats = task.run(
+    in_place = overwrite and planned.can_overwrite(shape, dtype)
+    pixels = planned.planes if in_place else np.empty(shape, dtype)
+    stats = planned.run(
         value_range,
         lambda rows, values: value_range.apply(values, pixels[rows]),
         counted=image_filter.counted,
         in_place=in_place,
     )
-    pixels = pixels[..., :3] if task.is_rgbx else pixels
+    pixels = pixels[..., :3] if planned.is_rgbx else pixels
     axes = OutputAxes()
     if image.axis is not None or image_filter.mark:
-        axes = result_axes(image, image_filter, task.plans[0].geometry)
+        axes = result_axes(image, image_filter, planned.plans[0].geometry)
     result = image._replace(
-        pixels=pixels, depth=depth, alpha=task.alpha, notes=(), axis=axes.positions
+        pixels=pixels, depth=depth, alpha=planned.alpha, notes=(), axis=axes.positions
     )
     if stats.peak is not None and result.channels > 1:
         names = channel_names(result.channels, result.depth)
         stats.peak = stats.peak._replace(channel=names[stats.peak.place[2]])
     if shows_decimals:
         stats.dtype = value_type
-        copies = task.weight is None and copies_pixels(image_filter)
+        copies = planned.weight is None and copies_pixels(image_filter)
         if not copies:
             stats.decimals = reliable_decimals(stats.dtype, bound)
         if not copies or extremes:
             if extremes and extremes[1] > extremes[0]:
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
             result = result._replace(decimals=reliable_decimals(pixels.dtype, bound))
-    maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
+    maps = f"{combine} of {len(planned.plans)} maps, each " if combine else ""
     missing = 0
-    if task.where is not None:
+    if planned.missing is not None:
         from convcli.core.missing import count_missing
 
-        missing = count_missing(task.where)
+        missing = count_missing(planned.missing)
     light = "in linear light, " if image_filter.linear_light else ""
-    return Filtered(result, stats, light + maps + task.plans[0].describe(), axes, missing)
+    return Filtered(result, stats, light + maps + planned.plans[0].describe(), axes, missing)
 
 
 def apply_range(raw: Filtered, image_filter: Filter, depth: int | None) -> Filtered:
@@ -169,7 +169,7 @@ def measure(image: ImageData, image_filter: Filter) -> tuple[float, float]:
     Raises:
         ConvcliError: as :func:`filter_image`.
     """
-    return PlannedFilter.of(image, image_filter).extremes()
+    return plan_filter(image, image_filter).extremes()
 
 
 def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
@@ -179,8 +179,8 @@ def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
         GeometryError: the position is outside the feature map.
         ConvcliError: as :func:`filter_image`.
     """
-    task = PlannedFilter.of(image, image_filter)
-    height, width = task.plans[0].shape[:2]
+    planned = plan_filter(image, image_filter)
+    height, width = planned.plans[0].shape[:2]
     if not (0 <= at[0] < height and 0 <= at[1] < width):
         raise GeometryError(
             f"position {at[0]},{at[1]} is outside the {size_text((height, width))} feature map: "
@@ -191,17 +191,17 @@ def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
     def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if rows.start <= at[0] < rows.stop:
             place = at[0] - rows.start, at[1]
-            blocks = task.maps(rows, blocks)
-            values = task.values(rows, blocks)
+            blocks = planned.maps(rows, blocks)
+            values = planned.values(rows, blocks)
             probed.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
 
-    run(task.plans, task.planes, keep, image_filter.threads)
+    run(planned.plans, planned.planes, keep, image_filter.threads)
     values, *maps = probed
-    plans = task.plans
-    if task.where is not None:  # those of the sums have neither divisor nor bias
-        valid = image._replace(pixels=task.planes)
+    plans = planned.plans
+    if planned.missing is not None:  # those of the sums have neither divisor nor bias
+        valid = image._replace(pixels=planned.planes)
         plans = [plan_kernel(valid, image_filter, kernel) for kernel in image_filter.kernels]
-    return Probed(plans, maps, values, task.value_type, task.where)
+    return Probed(plans, maps, values, planned.value_type, planned.missing)
 
 
 def with_holes(image: ImageData, image_filter: Filter) -> ImageData:
