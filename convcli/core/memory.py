@@ -35,7 +35,6 @@ TILE_COPIES = 6  # of a tile in float64: pixels, spectra and their products
 
 def estimated_bytes(
     shape: tuple[int, ...],
-    dtype: DTypeLike,
     kernels: Sequence[tuple[int, ...]],
     options: ConvOptions,
     result: DTypeLike | None = None,
@@ -46,7 +45,6 @@ def estimated_bytes(
 
     Args:
         shape: of the image, (H, W) or (H, W, C).
-        dtype: of the image.
         kernels: shapes of the kernels that run side by side; their maps give one result.
         options: operation, padding, border, stride and dilation.
         result: type of the result's values; None for the widest that the sums can have.
@@ -56,7 +54,7 @@ def estimated_bytes(
     Raises:
         GeometryError: no window fits.
 
-    >>> mib = estimated_bytes((6000, 8000), "uint8", [(3, 3)], ConvOptions(), "uint8", 2) / 2**20
+    >>> mib = estimated_bytes((6000, 8000), [(3, 3)], ConvOptions(), "uint8", 2) / 2**20
     >>> 45 < mib < 100  # the result has 46
     True
     """

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-import numpy as np
-
 from convcli.core.memory import MASKED, estimated_bytes
 from convcli.core.threads import thread_count
 from convcli.filtering.filter import Filter, map_shape
@@ -18,7 +16,7 @@ _estimated_bytes = lru_cache(maxsize=256)(estimated_bytes)  # images of a folder
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
-    """Bound the bytes that :func:`~convcli.filtering.run.filter_image` takes beyond the image, from sizes alone.
+    """Bound the bytes that filtering an image takes beyond the image itself.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.
@@ -27,8 +25,7 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     result = None if depth is None or image_filter.range == "raw" else f"u{depth // 8}"
     conv, pixels = image_filter.conv, image.pixels
     threads, method = image_filter.threads, image_filter.method
-    kind = np.dtype(np.float32) if image_filter.linear_light else pixels.dtype
-    sizes = pixels.shape, kind, kernels, conv, result
+    sizes = pixels.shape, kernels, conv, result
     need = _estimated_bytes(*sizes, thread_count(threads), method)
     if image_filter.range == "percentile":
         need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
@@ -40,7 +37,7 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
 
 
 def result_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
-    """Bound the bytes of the result of :func:`~convcli.filtering.run.filter_image`, from sizes alone.
+    """Bound the bytes of a filtered image.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.

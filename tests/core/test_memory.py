@@ -91,21 +91,21 @@ def test_the_estimate_is_a_bound_and_no_guess(shape, kind, kernel, options, inte
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    estimate = estimated_bytes(shape, kind, [kernel], ConvOptions(**options), out.dtype, 2)
+    estimate = estimated_bytes(shape, [kernel], ConvOptions(**options), out.dtype, 2)
     assert peak <= estimate <= 8 * peak + 120 * MIB
 
 
 def test_the_estimate_follows_result_threads_and_kernels():
     shape, options = (1000, 1000, 3), ConvOptions()
-    base = estimated_bytes(shape, "u1", [(3, 3)], options, "u1", 1)
-    assert estimated_bytes(shape, "u1", [(3, 3)], options, "f4", 1) - base == 9_000_000
-    assert estimated_bytes(shape, "u1", [(3, 3)], options, threads=1) - base == 21_000_000
-    assert estimated_bytes(shape, "u1", [(3, 3)], options, "u1", 2) > base
-    assert estimated_bytes(shape, "u1", [(3, 3)] * 2, options, "u1", 1) > base
-    bank = estimated_bytes(shape, "u1", [(8, 3, 3, 3)], options, "u1", 1)
+    base = estimated_bytes(shape, [(3, 3)], options, "u1", 1)
+    assert estimated_bytes(shape, [(3, 3)], options, "f4", 1) - base == 9_000_000
+    assert estimated_bytes(shape, [(3, 3)], options, threads=1) - base == 21_000_000
+    assert estimated_bytes(shape, [(3, 3)], options, "u1", 2) > base
+    assert estimated_bytes(shape, [(3, 3)] * 2, options, "u1", 1) > base
+    bank = estimated_bytes(shape, [(8, 3, 3, 3)], options, "u1", 1)
     assert bank > base + 5_000_000
     wide = ConvOptions(padding=50_000)
-    assert estimated_bytes((10, 10), "u1", [(1, 1)], wide, "u1") > 10**10
+    assert estimated_bytes((10, 10), [(1, 1)], wide, "u1") > 10**10
 
 
 def test_a_network_stays_below_its_estimate():

@@ -115,7 +115,7 @@ def test_gaps_take_neither_memory_nor_time(options, border):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert (found == 9).all()
-        limit = estimated_bytes(image.shape, "u1", [(3, 3)], ConvOptions(**options), method=method)
+        limit = estimated_bytes(image.shape, [(3, 3)], ConvOptions(**options), method=method)
         assert peak <= limit <= 20 * MIB
 
 
