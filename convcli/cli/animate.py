@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from click.core import ParameterSource
 
 from convcli.cli.command import Command
 from convcli.cli.files import one_input, read_one, write_frames
@@ -23,7 +22,7 @@ from convcli.cli.options import (
     MAX_MEMORY,
     check_figure_options,
     conv_options,
-    figure_options,
+    figure_options_at,
     frame_option,
     option_group,
     output_file_option,
@@ -100,7 +99,7 @@ frame_options = option_group(
 @missing_options
 @frame_options
 @DIGITS
-@figure_options
+@figure_options_at(100.0)
 @output_file_option(
     metavar="FILE|DIR/",
     required=True,
@@ -133,7 +132,7 @@ def animate(
     Each frame shows the input with its padding (hatched) and the window in it, magnified where
     it is small; window times kernel, and the products; the sum, number by number; and the
     feature map up to this position. What finds no room is left out, and a line says so. A .pdf
-    has a page for each position. Frames have 100 pixels an inch unless --dpi says otherwise.
+    has a page for each position.
     INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the names of the files
     written.
 
@@ -147,7 +146,7 @@ def animate(
     from convcli.cli.report import print_name
     from convcli.images.animation import check_animation_target
     from convcli.teaching.animate.layer_window import layer_bytes, slide_layer
-    from convcli.teaching.animate.scene import DPI, animate_window, frame_positions
+    from convcli.teaching.animate.scene import animate_window, frame_positions
     from convcli.teaching.animate.sliding import (
         RangeNames,
         animation_bytes,
@@ -181,10 +180,7 @@ def animate(
         with prefix_errors(name):
             check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
             window = slide_over(image, image_filter)
-    dpi_is_given = (
-        click.get_current_context().get_parameter_source("dpi") is ParameterSource.COMMANDLINE
-    )
-    options = figure._replace(digits=digits, dpi=figure.dpi if dpi_is_given else DPI)
+    options = figure._replace(digits=digits)
     with prefix_errors(name):
         positions = frame_positions(window, *frames[:3], RangeNames("--from", "--to", "--step"))
         title = base_name(name)

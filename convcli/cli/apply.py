@@ -23,14 +23,13 @@ from convcli.cli.options import (
     OVERLAY,
     SCALE,
     SHOW,
-    MessageOptions,
+    ReportOptions,
     check_figure_options,
     check_sheet_panels,
     check_titles,
     conv_options,
     figure_option,
     input_option,
-    message_option,
     option_group,
     option_text,
     output_file_option,
@@ -38,6 +37,7 @@ from convcli.cli.options import (
     panel_options,
     plot_option,
     read_options,
+    report_option,
     speed_option,
     write_options,
 )
@@ -151,27 +151,27 @@ execution_options = option_group(
 )
 
 
-def _as_message_options(**values: Any) -> MessageOptions:
+def _as_report_options(**values: Any) -> ReportOptions:
     if values["verbose"] and values["quiet"]:
         raise click.UsageError("-v and -q contradict each other")
-    return MessageOptions(**values)
+    return ReportOptions(**values)
 
 
-message_options = option_group(
+report_options = option_group(
     "messages",
-    _as_message_options,
-    message_option(
+    _as_report_options,
+    report_option(
         "-0",
         "--null",
         is_flag=True,
         rare=True,
         help="End names with NUL, in --files-from and on stdout.",
     ),
-    message_option("--json", is_flag=True, help="Print a JSON line for each result."),
-    message_option(
+    report_option("--json", is_flag=True, help="Print a JSON line for each result."),
+    report_option(
         "-v", "--verbose", is_flag=True, help="Print size, min, max, clipped share and method."
     ),
-    message_option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    report_option("-q", "--quiet", is_flag=True, help="Print errors only."),
 )
 
 
@@ -207,7 +207,7 @@ def _prepare_workers(
 @write_options
 @output_option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
 @execution_options
-@message_options
+@report_options
 @click.argument(
     "inputs",
     nargs=-1,
@@ -227,7 +227,7 @@ def apply(
     figure: FigureOptions,
     writing: WriteOptions,
     execution: ExecutionOptions,
-    messages: MessageOptions,
+    messages: ReportOptions,
     dry_run: bool,
 ) -> int:
     """Filter images with kernels, and print the names of the files written.
@@ -321,7 +321,7 @@ def _matrix_outputs(outputs: OutputOptions, *, several: bool) -> OutputOptions:
 
 
 def _check_outputs(
-    jobs: JobList, outputs: OutputOptions, writing: WriteOptions, messages: MessageOptions
+    jobs: JobList, outputs: OutputOptions, writing: WriteOptions, messages: ReportOptions
 ) -> None:
     """Check, before any image is read, that the files that options name can be written."""
     if messages.json and outputs.output == "-":
@@ -381,7 +381,7 @@ def _note_convention(conv: ConvOptions) -> None:
 def _report(
     results: JobResults,
     jobs: JobList,
-    messages: MessageOptions,
+    messages: ReportOptions,
     *,
     progress: bool,
     unnamed: bool = False,

@@ -11,22 +11,22 @@ from click.core import ParameterSource
 
 # The groups in the order of the page, each with its topic of `convcli manual`.
 GROUPS = {
-    "Value": "teaching",
-    "Comparison": "teaching",
-    "Model": "teaching",
-    "Descent": "teaching",
+    "Value": "{command}",
+    "Comparison": "{command}",
+    "Model": "{command}",
+    "Descent": "{command}",
     "Layer": "layers",
     "Size": "sizes",
     "Program": "code",
     "Kernel": "kernels",
     "Convolution": "borders",
     "Range and color": "ranges",
-    "Frames": "teaching",
+    "Frames": "{command}",
     "Input": "images",
     "Output": "folders",
     "Figures": "figures",
     "Speed": "speed",
-    "Messages": "exit-codes",
+    "Report": "report",
     "Help": "",
 }
 COLUMN = 22  # characters for an option and its value; the help of a longer one starts below it
@@ -124,9 +124,10 @@ class Command(click.Command):
                 spec = record[0].ljust(COLUMN)
                 sections[getattr(param, "group", "Help")].append((spec, _text(param, ctx)))
         for title, rows in sections.items():
-            topic = f" (convcli manual {GROUPS[title]})" if GROUPS[title] else ""
+            topic = GROUPS[title].format(command=ctx.info_name)
+            pointer = f" (convcli manual {topic})" if topic else ""
             if rows:
-                with formatter.section(title + topic):
+                with formatter.section(title + pointer):
                     formatter.write_dl(rows, col_max=COLUMN)
 
 

@@ -26,10 +26,10 @@ from convcli.cli.options import (
     check_titles,
     comparison_option,
     conv_values,
-    message_option,
     output_file_option,
     panel_options,
     read_one_options,
+    report_option,
 )
 from convcli.cli.types import InputType, PaddingType, PairType, WordType, completion_items
 from convcli.errors import GeometryError, prefix_errors
@@ -230,7 +230,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 @SCALE
 @SHOW
 @panel_options("result", others=("input", "kernel"))
-@message_option(
+@report_option(
     "--json",
     is_flag=True,
     help="Print a JSON line for each result; draw only if -o or --show is given.",

@@ -34,9 +34,9 @@ from convcli.cli.options import (
     check_figure_options,
     conv_options,
     figure_options,
-    message_option,
     output_file_option,
     read_one_options,
+    report_option,
     value_option,
 )
 from convcli.cli.types import InputType, WordType
@@ -85,7 +85,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @read_one_options
 @missing_options
 @DIGITS
-@message_option("--json", is_flag=True, help="Print every number as JSON.")
+@report_option("--json", is_flag=True, help="Print every number as JSON.")
 @SHOW
 @figure_options
 @output_file_option(

@@ -64,7 +64,7 @@ gradient_options = option_group(
     value_option(
         "--at",
         type=POSITION,
-        help="Row and column in the feature map, counted from 0. Only --gradient needs none.",
+        help="Row and column in the feature map, counted from 0. Required without --gradient.",
     ),
     value_option(
         "--gradient",

@@ -22,9 +22,9 @@ from convcli.cli.options import (
     figure_option,
     figure_options,
     kernel_option,
-    message_option,
     output_file_option,
     plot_option,
+    report_option,
 )
 from convcli.cli.types import InputType, KernelSpecType
 from convcli.errors import UsageError
@@ -75,7 +75,7 @@ def _check_group(group: str) -> None:
     """,
 )
 @click.argument("model", required=False)
-@message_option("--json", is_flag=True, help="Print JSON: the kernels, or MODEL's layers.")
+@report_option("--json", is_flag=True, help="Print JSON: the kernels, or MODEL's layers.")
 @plot_option(help="Draw the result of each kernel on one image into FILE (.png, .pdf, .svg, ...).")
 @figure_option(
     "--on",
@@ -161,7 +161,7 @@ def list_kernels(
 @click.argument("spec", type=KernelSpecType())
 @kernel_option("--weights", is_flag=True, help="Divide: 0.0625 in place of 1 and the divisor 16.")
 @CHANNEL_ORDER
-@message_option("--json", is_flag=True, help="Print JSON, which -k can read.")
+@report_option("--json", is_flag=True, help="Print JSON, which -k can read.")
 @output_file_option(
     metavar="FILE|-",
     help="Write a .npy, .csv, .txt or .json file, or draw a .png; - prints the matrix.",

@@ -36,13 +36,13 @@ from convcli.cli.options import (
     conv_option,
     descent_option,
     figure_option,
-    figure_options,
-    message_option,
+    figure_options_at,
     model_option,
     option_group,
     output_file_option,
     plot_option,
     read_as_stored_options,
+    report_option,
 )
 from convcli.cli.types import (
     FloatType,
@@ -162,11 +162,11 @@ descent_options = option_group(
     help="Animate a descent: the kernel as it learns, .gif, .webp, .mp4, .pdf or frames.",
 )
 @SHOW
-@figure_options
+@figure_options_at(150.0, "150; of --animate 100")
 @OVERWRITE
 @DIGITS
 @MAX_MEMORY
-@message_option("--json", is_flag=True, help="Print every number as JSON.")
+@report_option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=InputType())
 @click.argument("after", metavar="AFTER...", type=InputType(), nargs=-1, required=True)
 def learn(
@@ -487,7 +487,7 @@ def _animate(
         return
     from convcli.teaching.learn.scene import DPI, FPS, LearningScene
 
-    if click.get_current_context().get_parameter_source("dpi") is not ParameterSource.COMMANDLINE:
+    if click.get_current_context().get_parameter_source("dpi") is ParameterSource.DEFAULT:
         options = options._replace(dpi=DPI)
     scene = LearningScene(learned, truth, title=_title(pairs), options=options)
     for _ in write_frames(scene, target, FPS):

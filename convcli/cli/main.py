@@ -46,7 +46,7 @@ COMMANDS = {
         "explore": "Write a page that shows a convolution live.",
         "code": "Write the same filter as a program for another library.",
     },
-    "Read": {"manual": "Read about kernels, borders, folders and more."},
+    "Read": {"manual": "Read about a topic or a command."},
 }
 _MODULES = {"chain": "convcli.cli.chain.chain"}  # other commands have modules of their own names
 
@@ -69,6 +69,12 @@ class Root(Group):
             return None
         module = import_module(_MODULES.get(cmd_name, f"convcli.cli.{cmd_name}"))
         return cast(click.Command, getattr(module, cmd_name))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; ``help COMMAND`` means ``COMMAND --help``."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by groups."""

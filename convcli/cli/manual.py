@@ -10,6 +10,7 @@ import click
 from convcli.cli.command import Command
 
 TOPICS = (
+    "apply",
     "kernels",
     "signals",
     "sizes",
@@ -20,17 +21,26 @@ TOPICS = (
     "figures",
     "folders",
     "faults",
+    "report",
     "exit-codes",
     "environment",
     "cluster",
     "layers",
     "networks",
     "teaching",
+    "explain",
+    "animate",
+    "explore",
+    "compare",
+    "learn",
+    "spreadsheet",
     "code",
     "speed",
     "python",
     "design",
 )
+# The topics of commands that have no topic of their own name.
+OF_COMMANDS = {"chain": "layers", "pad": "borders", "size": "sizes", "samples": "images"}
 
 
 @click.command(
@@ -38,11 +48,14 @@ TOPICS = (
     examples="""
     convcli manual
     convcli manual borders
+    convcli manual explain
     """,
 )
-@click.argument("topic", required=False, metavar="[TOPIC]", type=click.Choice(TOPICS))
+@click.argument(
+    "topic", required=False, metavar="[TOPIC]", type=click.Choice([*TOPICS, *OF_COMMANDS])
+)
 def manual(topic: str | None) -> None:
-    """Read about a topic, such as kernels, borders or folders.
+    """Read about a topic, such as borders, or about a command, such as explain.
 
     Without TOPIC, list the topics. On a terminal a page opens in the pager. The images in
     the examples, such as @rocket, are samples that come with convcli.
@@ -51,10 +64,12 @@ def manual(topic: str | None) -> None:
         formatter = click.HelpFormatter(width=80)
         formatter.write_dl([(name, summary(page(name))) for name in TOPICS])
         click.echo(formatter.getvalue(), nl=False)
-    elif on_terminal():
-        click.echo_via_pager(page(topic))
+        return
+    text = page(OF_COMMANDS.get(topic, topic))
+    if on_terminal():
+        click.echo_via_pager(text)
     else:
-        click.echo(page(topic), nl=False)
+        click.echo(text, nl=False)
 
 
 def on_terminal() -> bool:

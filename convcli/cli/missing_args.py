@@ -99,7 +99,7 @@ missing_options = option_group(
         metavar="0-1",
         rare=True,
         show_default="more than 0",
-        help="Least share of the kernel's weight on valid pixels for a value.",
+        help="Share of the weights that must lie on valid pixels, or the value is invalid.",
     ),
 )
 

@@ -74,7 +74,7 @@ class OptionDecl:
         return click.option(*self.names, cls=Option, **self.attributes)(callback)
 
 
-class MessageOptions(NamedTuple):
+class ReportOptions(NamedTuple):
     """How much is printed, and in which form.
 
     Attributes:
@@ -119,7 +119,7 @@ input_option = partial(option, group="Input")
 output_option = partial(option, group="Output")
 figure_option = partial(option, group="Figures")
 speed_option = partial(option, group="Speed")
-message_option = partial(option, group="Messages")
+report_option = partial(option, group="Report")
 output_file_option = partial(output_option, "-o", "--output", type=OutputType(), metavar="FILE")
 plot_option = partial(figure_option, "--plot", type=PathType(), metavar="FILE")
 
@@ -239,7 +239,7 @@ ANCHOR = conv_option(
     type=ANCHOR_PLACE,
     default="before",
     rare=True,
-    help="Place that a value stands for.",
+    help="Tap that the output aligns with.",
 )
 _CONV = (OPERATION, PADDING, BORDER, FILL, STRIDE, DILATION, ANCHOR)
 LIKE = conv_option(
@@ -330,14 +330,14 @@ CHANNEL_ORDER = kernel_option(
     help="Channels of the kernel (Caffe: bgr).",
 )
 
-MARK = message_option(
+MARK = report_option(
     "--mark",
     type=WordType(["max"]),
     rare=True,
     help="Name the place of the greatest value.",
 )
 
-DIGITS = message_option(
+DIGITS = report_option(
     "--digits",
     type=IntegerType(0, 17),
     metavar="N",
@@ -420,25 +420,50 @@ SCALE = figure_option(
     help="Color scale: one for all tiles (common) or one per tile (own).",
 )
 
-_FIGURE = (
-    figure_option(
-        "--theme",
-        type=WordType(THEMES),
-        default="screen",
-        help="slide is 16:9, paper gray.",
-    ),
-    figure_option("--title", metavar="TEXT", help='Heading; "" for none.'),
-    figure_option("--cmap", metavar="NAME", rare=True, help="Colormap of matplotlib, e.g. gray."),
-    figure_option(
-        "--dpi", type=NumberType(20, 1200), metavar="N", rare=True, default=150.0,
-        show_default="150; of animations 100", help="Pixels per inch.",
-    ),
-    figure_option(
-        "--width", type=NumberType(2, 60), metavar="INCHES", rare=True,
-        show_default="by the theme",
-        help="Width of the page; text keeps its size.",
-    ),
-)  # fmt: skip
+_THEME = figure_option(
+    "--theme",
+    type=WordType(THEMES),
+    metavar="NAME",
+    default="screen",
+    help="Look: screen, slide (16:9, large text), paper (gray print) or dark.",
+)
+_TITLE = figure_option("--title", metavar="TEXT", help='Heading; "" for none.')
+_CMAP = figure_option(
+    "--cmap", metavar="NAME", rare=True, help="Colormap of matplotlib, e.g. gray."
+)
+_WIDTH = figure_option(
+    "--width",
+    type=NumberType(2, 60),
+    metavar="INCHES",
+    rare=True,
+    show_default="by the theme",
+    help="Width of the page; text keeps its size.",
+)
+
+
+def figure_options_at(dpi: float, shown: str | None = None) -> Decorator:
+    """Return the decorator of a figure's options, for a command with its own default of --dpi.
+
+    Args:
+        dpi: the default.
+        shown: what the help page says of it, if more than the number.
+    """
+    return option_group("figure", FigureOptions, *_figure(dpi, shown))
+
+
+def _figure(dpi: float = 150.0, shown: str | None = None) -> tuple[OptionDecl, ...]:
+    resolution = figure_option(
+        "--dpi",
+        type=NumberType(20, 1200),
+        metavar="N",
+        rare=True,
+        default=dpi,
+        show_default=shown or f"{dpi:g}",
+        help="Pixels per inch.",
+    )
+    return _THEME, _TITLE, _CMAP, resolution, _WIDTH
+
+
 _LAYOUT = (
     figure_option(
         "--titles",
@@ -465,7 +490,7 @@ _LAYOUT = (
         "--limits", type=LIMITS, rare=True, help="Values at the ends of all color scales."
     ),
 )  # fmt: skip
-figure_options = option_group("figure", FigureOptions, *_FIGURE)
+figure_options = figure_options_at(150.0)
 
 
 OVERLAY = figure_option(
@@ -496,7 +521,7 @@ def panel_options(
         show_default=",".join(usual),
         help=f"What is drawn, of {', '.join(known)}.",
     )
-    return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT, *more)
+    return option_group("figure", FigureOptions, *_figure(), panels, *_LAYOUT, *more)
 
 
 def check_titles(figure: FigureOptions, *counts: int, one: str = "each panel") -> None:

@@ -19,12 +19,12 @@ from convcli.cli.options import (
     check_figure_options,
     check_titles,
     conv_option,
-    message_option,
     output_file_option,
     output_option,
     panel_options,
     plot_option,
     read_one_options,
+    report_option,
     write_one_options,
 )
 from convcli.cli.types import FolderType, InputType, PaddingType, PairType
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 @plot_option(help="Draw the image and its padding. With -o or --out-dir, also write the image.")
 @SHOW
 @panel_options("input", "padded")
-@message_option("--json", is_flag=True, help="Print the file's name and the sizes as JSON.")
+@report_option("--json", is_flag=True, help="Print the file's name and the sizes as JSON.")
 @MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def pad(

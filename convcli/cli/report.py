@@ -14,7 +14,7 @@ from typing import Any, cast
 import click
 
 from convcli.batch.job import JobResult, OutputResult
-from convcli.cli.options import MessageOptions
+from convcli.cli.options import ReportOptions
 from convcli.errors import ExitCode, UsageError, count_text, shown
 from convcli.geometry import size_text
 from convcli.images.notes import visible
@@ -85,7 +85,7 @@ class Reporter:
     """
 
     def __init__(
-        self, options: MessageOptions, progress: Progress | None = None, *, unnamed: bool = False
+        self, options: ReportOptions, progress: Progress | None = None, *, unnamed: bool = False
     ) -> None:
         self.options = options
         self._unnamed = unnamed

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convcli.cli.command import Command
-from convcli.cli.options import OVERWRITE, message_option, output_file_option, output_option
+from convcli.cli.options import OVERWRITE, output_file_option, output_option, report_option
 from convcli.cli.types import FolderType, ParsedType
 from convcli.errors import UsageError
 from convcli.geometry import size_text
@@ -22,7 +22,7 @@ from convcli.samples import SAMPLES, file_of, local_name
     convcli apply -k outline @camera
     """,
 )
-@message_option("--json", is_flag=True, help="Print a JSON array, one object per sample.")
+@report_option("--json", is_flag=True, help="Print a JSON array, one object per sample.")
 @output_file_option(metavar="FILE|-", help="File for the copy of one sample; - prints it.")
 @output_option(
     "--out-dir",

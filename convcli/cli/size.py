@@ -13,7 +13,7 @@ import click
 
 from convcli.choices import SIZE_FORMS
 from convcli.cli.command import Command
-from convcli.cli.options import message_option, size_option
+from convcli.cli.options import report_option, size_option
 from convcli.cli.types import (
     ANCHOR_PLACE,
     LayerTextType,
@@ -169,7 +169,7 @@ def _names_network(text: str) -> bool:
     "anchor",
     type=ANCHOR_PLACE,
     default="before",
-    help="Place that a value stands for.",
+    help="Tap that the output aligns with.",
 )
 @size_option(
     "--layer",
@@ -178,14 +178,14 @@ def _names_network(text: str) -> bool:
     multiple=True,
     help='A layer, e.g. k=7,s=2 or "maxpool 2". Repeatable.',
 )
-@message_option("--explain", is_flag=True, help="Also print the formula with the numbers put in.")
-@message_option(
+@report_option("--explain", is_flag=True, help="Also print the formula with the numbers put in.")
+@report_option(
     "--form",
     type=WordType(SIZE_FORMS),
     default="torch",
     help="Formula of --explain; textbook: (N - K + 2P)/S + 1.",
 )
-@message_option("--json", is_flag=True, help="Print every number as JSON.")
+@report_option("--json", is_flag=True, help="Print every number as JSON.")
 def size(
     size: InputSize,
     kernel: Pair | None,

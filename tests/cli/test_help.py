@@ -1,6 +1,7 @@
 """Help pages, environment variables and completion, for every command and every option."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,8 +70,10 @@ def test_every_option_is_explained_in_a_known_group():
                 assert parameter.group != "Help" or parameter.name == "help_all"
 
 
-def test_every_group_names_a_topic_of_the_manual():
-    assert {topic for topic in GROUPS.values() if topic} <= set(TOPICS)
+def test_every_page_names_topics_of_the_manual(convcli):
+    for path in COMMANDS:
+        page = convcli(*path, "--help-all", COLUMNS="80").out.decode()
+        assert set(re.findall(r"\(convcli manual ([^)]+)\)", page)) <= set(TOPICS)
 
 
 def test_the_page_of_apply_shows_the_common_options_and_help_all_the_others(convcli):
@@ -112,6 +115,12 @@ def test_the_root_page_groups_the_commands(convcli):
 
 def test_h_is_help(convcli):
     assert convcli("size", "-h").out == convcli("size", "--help").out
+
+
+@pytest.mark.parametrize("words", [(), ("size",), ("kernels", "show")])
+def test_help_is_a_word_too(convcli, words):
+    ran = convcli("help", *words)
+    assert (ran.code, ran.out) == (0, convcli(*words, "--help").out)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
 import convcli as package
+from convcli.cli.main import root
 from convcli.cli.manual import TOPICS, page, summary
 
 
@@ -37,6 +39,14 @@ def test_a_page_goes_through_the_pager_on_a_terminal(convcli, monkeypatch):
     monkeypatch.setattr("convcli.cli.manual.on_terminal", lambda: True)
     assert convcli("manual", "sizes").out == b""
     assert shown == [page("sizes")]
+
+
+def test_the_name_of_each_command_opens_a_page_that_shows_it(convcli):
+    for command in root.list_commands(click.Context(root)):
+        if command != "manual":
+            ran = convcli("manual", command)
+            assert (ran.code, ran.err) == (0, "")
+            assert f"convcli {command}" in ran.out.decode()
 
 
 def test_an_unknown_topic_lists_the_topics(convcli):

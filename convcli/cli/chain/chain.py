@@ -29,7 +29,6 @@ from convcli.cli.options import (
     SHOW,
     check_figure_options,
     figure_option,
-    message_option,
     option_group,
     output_file_option,
     output_option,
@@ -37,6 +36,7 @@ from convcli.cli.options import (
     plot_option,
     range_option,
     read_one_options,
+    report_option,
     write_one_options,
 )
 from convcli.cli.types import (
@@ -351,12 +351,12 @@ output_options = option_group(
     PERCENTILE,
     DENSITY,
     MARK,
-    message_option(
+    report_option(
         "--summary",
         is_flag=True,
         help="Print each layer's output size, parameters, receptive field and multiply-adds.",
     ),
-    message_option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
+    report_option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
     plot_option(help="Draw each layer's maps (.png, .pdf, .svg, ...)."),
     SHOW,
     output_option(
