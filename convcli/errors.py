@@ -60,7 +60,7 @@ class ImageError(ConvcliError):
         return type(self), (self.path, self.problem)
 
 
-PictureError = ImageError  # its name in the first version
+PictureError = ImageError  # a second name, for programs that catch it
 
 
 class ExistingError(ImageError):

@@ -33,7 +33,7 @@ from convcli.teaching.text_table import (
 
 MAX_TAPS, MAX_HTML_TAPS = 31 * 31, 15 * 15  # of a kernel whose products are all shown
 _LARGEST = 20  # products that are shown of a larger one
-# JSON keeps the names of the first version.
+# Names of attributes in JSON, where they differ.
 _JSON_NAMES = {
     "max_value": "white", "input_shape": "input_size", "output_shape": "output_size",
 }  # fmt: skip
