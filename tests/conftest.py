@@ -25,22 +25,20 @@ from convcli.plotting.style import THEMES, style_context
 
 settings.register_profile(
     "same-everywhere",
+    max_examples=25,
     derandomize=True,
     deadline=None,
     database=None,
     print_blob=False,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("fast", settings.get_profile("same-everywhere"), max_examples=25)
 settings.load_profile("same-everywhere")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Draw fewer examples in a run without slow tests; let the tests' programs be interrupted."""
+def pytest_configure() -> None:
+    """Let the tests' programs be interrupted."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts `pytest &` so
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if "not slow" in config.option.markexpr:
-        settings.load_profile("fast")
 
 
 # Workers of a program with a second thread are not forked from it, but by a fork server.

@@ -5,7 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.batch.executors.dask_worker import to_absolute
@@ -97,6 +97,7 @@ names = st.lists(
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(names)
 def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
     file = tmp_path_factory.mktemp("lists") / "list"

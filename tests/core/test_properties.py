@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -41,6 +41,7 @@ def filtered(image, kernel, options, operation=cross_correlate):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(images(), kernels(), OPTIONS, WEIGHTS, st.integers(0, 99))
 def test_linear_in_the_image(image, kernel, options, factor, seed):
     other = np.random.default_rng(seed).integers(-99, 99, image.shape)
@@ -51,6 +52,7 @@ def test_linear_in_the_image(image, kernel, options, factor, seed):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(images(), kernels(), OPTIONS, WEIGHTS)
 def test_linear_in_the_kernel(image, kernel, options, factor):
     other = np.arange(kernel.size).reshape(kernel.shape)
@@ -61,6 +63,7 @@ def test_linear_in_the_kernel(image, kernel, options, factor):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(images(), kernels(), st.integers(-9, 9), st.integers(-9, 9), STEPS)
 def test_shifts_commute_on_a_torus(image, kernel, down, right, dilation):
     options = {"border": "wrap", "dilation": dilation}
@@ -134,6 +137,7 @@ def test_full_convolution_is_associative(image, one, other):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(images(), kernels(), OPTIONS)
 def test_channels_are_filtered_each_on_its_own(image, kernel, options):
     whole = filtered(image, kernel, options)
@@ -144,6 +148,7 @@ def test_channels_are_filtered_each_on_its_own(image, kernel, options):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(images(), kernels(), OPTIONS)
 def test_a_stride_keeps_every_nth_window(image, kernel, options):
     dense = filtered(image, kernel, {**options, "stride": 1})

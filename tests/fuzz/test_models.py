@@ -45,6 +45,7 @@ def test_files_damaged_inside(folder, suffix, rng, layer):
 
 
 @pytest.mark.parametrize("suffix", MODELS)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=300) | st.sampled_from(EVERY_FILE))
 def test_bytes_of_any_kind(folder, suffix, data):
     judge_model(folder / f"it{suffix}", data)

@@ -120,11 +120,13 @@ def test_damaged_matrices(folder, data, suffix, channels):
     judge_image(io.BytesIO(data), resize=(3, 9), channels=channels)
 
 
+@settings(max_examples=100)
 @given(data=st.binary(max_size=300))
 def test_bytes_that_are_nothing(data):
     judge_image(io.BytesIO(data))
 
 
+@settings(max_examples=100)
 @given(text=st.text(st.characters(codec="utf-8"), max_size=100), suffix=st.sampled_from(SUFFIXES))
 def test_text_of_any_kind(folder, text, suffix):
     path = folder / f"text{suffix}"

@@ -51,6 +51,7 @@ def test_specs_of_any_bytes(text, data):
     judge_spec(text + data.decode(errors="surrogateescape"))
 
 
+@settings(max_examples=100)
 @given(text=st.text(max_size=60))
 def test_specs_of_any_text(text):
     judge_spec(text)

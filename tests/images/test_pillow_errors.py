@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -93,6 +93,7 @@ def test_truncated_images(form):
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000"])
 @pytest.mark.fuzz
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_images_are_read_or_refused(form, data):
     whole = bytearray(FILES[form])

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -73,6 +73,7 @@ def test_pixels_and_the_clipped_share_match_exact_arithmetic(block, max_value, r
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(blocks(), st.sampled_from(RANGES))
 def test_stats_of_strips_merge_to_those_of_the_whole(block, range_):
     value_range = ValueRange(range_, 255)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
@@ -226,6 +226,7 @@ def test_a_wrong_argument_is_explained(spec, message):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gaussian", "motion", "comet", "gabor"])
+@settings(max_examples=100)
 @given(angle=ANGLES)
 def test_a_right_angle_rotates_a_computed_kernel_exactly(name, angle):
     rotated = get_kernel(f"{name}@{90 * angle}")

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import KernelError
@@ -240,6 +240,7 @@ def outcome(text, stdin):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("".join)))
 @example("\0.txt")
 @example("a" * 5000 + ".npy")

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.plotting.labels import cell_texts, format_short, percent, text_width, wrap
@@ -15,6 +15,7 @@ def test_integers_are_exact(numbers):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(st.lists(st.floats(-1e40, 1e40), min_size=1, max_size=30))
 def test_floats_are_within_their_last_digit_and_zero_means_zero(numbers):
     texts = cell_texts(np.array(numbers))
@@ -68,6 +69,7 @@ def test_only_all_is_100_percent_and_only_none_is_0(share, text):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(st.text(min_size=1, max_size=80), st.floats(0.5, 5))
 def test_wrapped_lines_fit_and_lose_no_letter(text, inches):
     with style_context():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli import KernelError, UsageError, convolve, cross_correlate, get_kernel
@@ -51,6 +51,7 @@ def assert_equal_sums(found, direct):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
 def test_fft_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
@@ -62,6 +63,7 @@ def test_fft_equals_direct(shape, kind, options, seed, whole):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
 def test_toeplitz_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)

@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -264,6 +264,7 @@ def test_a_small_window_is_magnified_and_a_large_one_is_not():
     assert "magnified" not in words(scene_of("3x3").figure)
 
 
+@settings(max_examples=100)
 @given(data=st.data())
 def test_the_magnifier_holds_the_window_and_stays_within_the_padded_image(data):
     size = data.draw(st.integers(3, 90))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import signal
@@ -22,6 +22,7 @@ REAL = arrays(
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(WHOLE | REAL)
 def test_one_bright_pixel_gives_the_kernel_flipped_or_unchanged(weights):
     found = impulse_responses(weights)
@@ -69,6 +70,7 @@ def direct_sum(weights, down, across):
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
 @given(REAL)
 def test_the_frequency_response_is_the_fourier_sum(weights):
     response = frequency_response(weights)
