@@ -30,6 +30,8 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (12, 15), np.uint8)
 COLOR = np.random.default_rng(0).integers(0, 256, (12, 15, 3), np.uint8)
 SIGNAL = IMAGE[0]
 BLURRED = cross_correlate(IMAGE, "blur", dtype=np.uint8)
+STRETCH = ["--range", "percentile", "--percentile", "5,90"]
+STRETCHED: dict[str, Any] = {"range": "percentile", "percentile": [5, 90]}
 LAYERS = ["conv -k sobel-x", "relu", "maxpool 2"]
 
 
@@ -64,10 +66,14 @@ COMMANDS: dict[str, tuple[list[str], Any]] = {
     ),
     "a value of a family, activated": (
         ["explain", "-k", "sobel", "--at", "3,4", "color.npy", "--activation", "tanh",
-         "--theme", "dark", "--digits", "2", "--title", "T", "-o"],
-        lambda **dpi: explain(COLOR, "sobel", (3, 4), activation="tanh").plot(
+         *STRETCH, "--theme", "dark", "--digits", "2", "--title", "T", "-o"],
+        lambda **dpi: explain(COLOR, "sobel", (3, 4), activation="tanh", **STRETCHED).plot(
             theme="dark", digits=2, title="T", **dpi
         ),
+    ),
+    "a filtered image": (
+        ["apply", "-k", "sobel-x", *STRETCH, "gray.npy", "--plot"],
+        lambda **dpi: plot(IMAGE, "sobel-x", title="gray.npy", **STRETCHED, **dpi),
     ),
     "a value of a signal": (
         ["explain", "-k", "1 2 1", "--at", "0,3", "signal.npy", "-o"],
@@ -129,9 +135,9 @@ def test_it_is_the_figure_of_the_command(name, tmp_path, monkeypatch):
 ANIMATIONS: dict[str, tuple[list[str], Any]] = {
     "an image, as a PDF": (
         ["gray.npy", "-k", "sobel", "--border", "reflect", "--bias", "3", "--combine", "max",
-         "--step", "40", "--theme", "slide", "-o", "command.pdf"],
+         *STRETCH, "--step", "40", "--theme", "slide", "-o", "command.pdf"],
         lambda: animate(IMAGE, "sobel", "python.pdf", border="reflect", bias=3, combine="max",
-                        step=40, theme="slide", title="gray.npy, sobel"),
+                        step=40, theme="slide", title="gray.npy, sobel", **STRETCHED),
     ),
     "an image, as a GIF": (
         ["gray.npy", "-k", "1 -1", "--divisor", "2", "--from", "1,2", "--to", "1,4",
@@ -180,6 +186,8 @@ def test_an_animation_of_a_folder_is_replaced_only_with_overwrite(tmp_path):
         ({"step": 0}, "^step must be "),
         ({"fps": 60}, "^fps must be from 0.1 to 50, not 60$"),
         ({"combine": "max"}, "^combine needs two or more kernels"),
+        ({"percentile": (5, 90)}, "^percentile needs range='percentile'; give both$"),
+        ({"percentile": (90, 5)}, "^percentile must be two numbers, from 0 to 100 and rising"),
         ({"path": "a.bmp"}, "^a.bmp: an animation's name must end with one of .gif, "),
         ({"path": ""}, "^path must be the name of a file, not ''$"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -9,7 +10,15 @@ import numpy as np
 from convcli.api.arguments import check_word, fill_value, in_arguments
 from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
-from convcli.choices import ActivationName, AnyBorder, Combine, NanRule, Operation, Range
+from convcli.choices import (
+    PERCENTILES,
+    ActivationName,
+    AnyBorder,
+    Combine,
+    NanRule,
+    Operation,
+    Range,
+)
 from convcli.geometry import ConvOptions, IntOrPair
 from convcli.images.given import as_image
 from convcli.kernels.given import as_filters, as_kernel_set, as_kernels
@@ -43,6 +52,7 @@ def explain(
     combine: Combine | None = None,
     activation: ActivationName = "none",
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    percentile: Sequence[Number] = PERCENTILES,
     mask: Image | None = None,
     nan: NanRule = "propagate",
     min_valid: Number = 0,
@@ -64,7 +74,8 @@ def explain(
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``; replaces the family's own.
         activation: ``none``, ``relu``, ``leaky-relu`` (slope 0.01), ``sigmoid`` or ``tanh``.
         range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale``,
-            ``percentile`` (1 to 99) or ``raw``.
+            ``percentile`` or ``raw``.
+        percentile: what range ``percentile`` maps to black and white.
         {missing}
 
     Returns:
@@ -89,7 +100,9 @@ def explain(
     missing = mask, nan, min_valid
     numbers = divisor, bias, combine, range
     with in_arguments():
-        given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
+        given = given_filter(
+            image, as_kernel_set(kernel), conv, *numbers, missing=missing, percentile=percentile
+        )
         return explain_image(given.image, given.filter, given.place(at), activation)
 
 

@@ -11,6 +11,7 @@ from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import (
     COMBINATIONS,
+    PERCENTILES,
     AnyBorder,
     Combine,
     Layout,
@@ -49,6 +50,7 @@ def plot(
     bias: Number | None = None,
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    percentile: Sequence[Number] = PERCENTILES,
     mask: Image | None = None,
     nan: NanRule = "propagate",
     min_valid: Number = 0,
@@ -81,6 +83,7 @@ def plot(
         combine: ``magnitude``, ``max``, ``sum``, ``mean`` or ``direction``; replaces the family's
             own.
         range: how values become pixels; as for :func:`explain`.
+        percentile: what range ``percentile`` maps to black and white.
         {missing}
         theme: ``screen``, ``slide`` (16:9, large text), ``paper`` (prints in gray) or ``dark``.
         title: a heading; None for the figure's own, "" for none.
@@ -133,9 +136,9 @@ def plot(
         of_results: dict[str, Any] = {
             "operation": operation, "padding": padding, "border": border, "fill": fill,
             "stride": stride, "dilation": dilation, "anchor": anchor, "divisor": divisor,
-            "bias": bias, "combine": combine, "range": range, "panels": panels, "titles": titles,
-            "layout": layout, "limits": limits, "overlay": overlay, "mask": mask, "nan": nan,
-            "min_valid": min_valid,
+            "bias": bias, "combine": combine, "range": range, "percentile": percentile,
+            "panels": panels, "titles": titles, "layout": layout, "limits": limits,
+            "overlay": overlay, "mask": mask, "nan": nan, "min_valid": min_valid,
         }  # fmt: skip
         check_unused(plot, of_results, "for filtered images; plot(kernel) draws the kernel alone")
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
@@ -151,7 +154,13 @@ def plot(
     numbers = divisor, bias, combine, range
     with in_arguments():
         given = given_filter(
-            image, as_kernel_set(kernel), conv, *numbers, rules=COMBINATIONS, missing=missing
+            image,
+            as_kernel_set(kernel),
+            conv,
+            *numbers,
+            rules=COMBINATIONS,
+            missing=missing,
+            percentile=percentile,
         )
         return draw_filtered_array(given.image, given.filter, options)
 
@@ -173,6 +182,7 @@ def animate(
     bias: Number | None = None,
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    percentile: Sequence[Number] = PERCENTILES,
     mask: Image | None = None,
     nan: NanRule = "propagate",
     min_valid: Number = 0,
@@ -197,7 +207,7 @@ def animate(
             folder for ``frame-0001.png`` and so on.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
         {conv}
-        divisor, bias, combine, range: as for :func:`explain`.
+        divisor, bias, combine, range, percentile: as for :func:`explain`.
         {missing}
         first, last: positions in the feature map, (row, column) or, of a signal, the place in it;
             None for its first and its last. The window moves row by row.
@@ -226,7 +236,9 @@ def animate(
     )
     missing, numbers = (mask, nan, min_valid), (divisor, bias, combine, range)
     with in_arguments():
-        given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
+        given = given_filter(
+            image, as_kernel_set(kernel), conv, *numbers, missing=missing, percentile=percentile
+        )
         start, end = (None if place is None else given.place(place) for place in (first, last))
         return write_window(
             lambda: slide_over(given.image, given.filter),

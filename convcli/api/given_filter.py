@@ -16,6 +16,7 @@ from convcli.api.arguments import (
     optional_number,
     row_options,
 )
+from convcli.choices import PERCENTILES
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import check_image
 from convcli.errors import UsageError
@@ -23,6 +24,7 @@ from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions
 from convcli.images.given import as_image
 from convcli.images.image import depth_of, image_of
+from convcli.images.value_range import checked_percentiles
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
@@ -62,6 +64,7 @@ def given_filter(
     *,
     rules: Sequence[str] = tuple(COMBINERS),
     missing: tuple[Any, Any, Any] | None = None,
+    percentile: Any = PERCENTILES,
 ) -> GivenFilter:
     """Return an image with its filter; :func:`convcli.explain` explains the arguments.
 
@@ -73,6 +76,9 @@ def given_filter(
     """
     pixels, lost = (as_image(image), None) if missing is None else as_missing(image, *missing)
     _check_filter_words(pixels, conv.operation, combine, range_name)
+    ends = checked_percentiles(percentile)
+    if ends != PERCENTILES and range_name != "percentile":
+        raise UsageError("percentile needs range='percentile'; give both")
     is_signal = pixels.ndim == 1
     if is_signal:
         check_rows(member.matrix for member in kernels.kernels)
@@ -94,6 +100,7 @@ def given_filter(
         range=range_name,
         bias=bias,
         divided=divided,
+        percentile=ends,
         missing=lost,
     )
     return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)

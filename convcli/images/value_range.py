@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from convcli.choices import RANGES, SCALED_RANGES
 from convcli.core.digits import round_number
-from convcli.core.dtypes import float_type, saturate
-from convcli.errors import UsageError
+from convcli.core.dtypes import as_numbers, float_type, saturate
+from convcli.errors import UsageError, short_repr
 
 _DIRECTION_RANGES = ("clip", "abs", *SCALED_RANGES)
 
@@ -370,6 +370,25 @@ def _shift(block: NDArray[Any], mid: int, out: NDArray[Any]) -> None:
     # Clip while signed; the addition modulo the unsigned type is then correct.
     np.clip(block, max(-mid, bounds.min), min(mid - 1, bounds.max), out=out, casting="unsafe")
     out += out.dtype.type(mid)
+
+
+def checked_percentiles(ends: Any) -> tuple[float, float]:
+    """Return the percentiles that range ``percentile`` maps to black and white.
+
+    Raises:
+        UsageError: they are not two rising numbers from 0 to 100.
+
+    >>> checked_percentiles([5, 90])
+    (5.0, 90.0)
+    """
+    numbers = as_numbers(ends, "percentile")
+    is_pair = numbers.shape == (2,) and numbers.dtype.kind in "biuf"
+    if not is_pair or not 0 <= numbers[0] < numbers[1] <= 100:
+        raise UsageError(
+            "percentile must be two numbers, from 0 to 100 and rising, such as (1, 99), not "
+            + short_repr(ends)
+        )
+    return float(numbers[0]), float(numbers[1])
 
 
 def percentiles(values: NDArray[Any], ends: tuple[float, float]) -> tuple[float, float]:

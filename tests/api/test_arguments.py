@@ -743,7 +743,8 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
         explain,
         {
             "image": GRAY, "kernel": "sobel-x", "at": (0, 0), "operation": "correlate", **CONV,
-            "divisor": None, "bias": None, "combine": None, "activation": "none", "range": "clip",
+            "divisor": None, "bias": None, "combine": None, "activation": "none",
+            "range": "percentile", "percentile": (1, 99),
         },
     ),
     "explore": (
@@ -758,9 +759,10 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
         plot,
         {
             "image": GRAY[:3, :3], "kernel": "sobel-x", "operation": "correlate", **CONV,
-            "divisor": None, "bias": None, "combine": None, "range": "clip", "theme": "dark",
-            "title": "t", "panels": ["result"], "titles": None, "layout": "row", "axes": True,
-            "bars": True, "limits": None, "cmap": "gray", "digits": 2, "dpi": 20, "width": None,
+            "divisor": None, "bias": None, "combine": None, "range": "percentile",
+            "percentile": (5, 95), "theme": "dark", "title": "t", "panels": ["result"],
+            "titles": None, "layout": "row", "axes": True, "bars": True, "limits": None,
+            "cmap": "gray", "digits": 2, "dpi": 20, "width": None,
         },
     ),
     "animate": (

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 from convcli.atomic import atomic_write, in_python
 from convcli.choices import PERCENTILES
-from convcli.core.dtypes import as_numbers
-from convcli.errors import StrPath, UsageError, short_repr
+from convcli.errors import StrPath
 from convcli.filtering.filter import Filter, map_shape
 from convcli.geometry import border_name
-from convcli.images.given import REAL
 from convcli.images.image import ImageData
+from convcli.images.value_range import checked_percentiles
 from convcli.kernels.spec import KernelSet, group_kernels
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.arithmetic import as_position, explain_image
@@ -90,7 +89,7 @@ def array_setup(
     Raises:
         ConvcliError: as :func:`convcli.explore`.
     """
-    percentile = _ends(settings.percentile)
+    percentile = checked_percentiles(settings.percentile)
     for group in group_kernels([kernels]):
         image_filter = Filter(group.label, group.kernels, group.combine, own.conv, range=own.range)
         if at is None:
@@ -102,25 +101,13 @@ def array_setup(
         [page_kernel(kernels, spec)],
         own.conv._replace(border=border_name(own.conv.border)),
         range=own.range,
-        percentile=percentile,
+        percentile=None if percentile == PERCENTILES else percentile,
         bias=own.bias,
         at=as_position(at),
         layers=read_page_layers(parse_page_layers(settings.layers)),
     )
     check_page(setup)
     return setup
-
-
-def _ends(percentile: Any) -> tuple[float, float] | None:
-    """Return the percentiles that range ``percentile`` maps to black and white; None if usual."""
-    ends = as_numbers(percentile, "percentile")
-    if ends.shape != (2,) or ends.dtype.kind not in REAL or not 0 <= ends[0] < ends[1] <= 100:
-        raise UsageError(
-            "percentile must be two numbers, from 0 to 100 and rising, such as (1, 99), not "
-            + short_repr(percentile)
-        )
-    low, high = ends.tolist()
-    return None if (low, high) == PERCENTILES else (low, high)
 
 
 def page_kernel(kernels: KernelSet, spec: str | None) -> PageKernel:
