@@ -186,10 +186,10 @@ def run(
     planes = with_channels(image)
     height = plans[0].geometry.output_shape[0]
     step = min(plan.strip_rows for plan in plans)
-    workers = thread_count(threads)
+    workers = 1 if threads is None else thread_count(threads)
     if step < height:
         filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
-        workers = workers if planes.size * filters >= MIN_THREADED_SIZE else 1
+        workers = thread_count(threads) if planes.size * filters >= MIN_THREADED_SIZE else 1
         if long_strips and -(-height // step) == 2 * workers > 2:
             step *= 2
     padded = [PaddedImage(planes, plan.padded_rows) for plan in plans]

@@ -1,12 +1,12 @@
 """Run the strips of one image on several threads: numpy releases the GIL while it computes."""
 
+from __future__ import annotations
+
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
-from threading import Condition
+from threading import Condition, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from convcli.errors import UsageError, short_repr
 VARIABLE = "CONVCLI_THREADS"
 MIN_THREADED_SIZE = 1 << 19  # values; a smaller image is done before a second thread starts
 NAME = "convcli"  # of threads that wait for work; cli.main knows that they need not end
-MOST_THREADS = 256  # that wait for work; they start as they are needed
+MOST_THREADS = 256  # of one call; they start as they are needed
 Item = TypeVar("Item")
 
 
@@ -64,8 +64,8 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
         return
     shared = _SharedWork(work, items)
     with suppress(RuntimeError):  # some systems have no threads, or not as many
-        for _ in range(threads - 1):
-            _pool().submit(shared.help)
+        for _ in range(min(threads, MOST_THREADS) - 1):
+            _call_helper(shared)
     try:
         shared.serve()
     except BaseException as error:  # noqa: BLE001 - Ctrl-C between two items; raised below
@@ -122,15 +122,43 @@ class _SharedWork(Generic[Item]):
         del self.work
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """Return threads that wait for work.
+class _Helper:
+    """A thread that helps with one work after the other.
 
     To start one takes 0.1 ms, and several where all processors are busy: a 3x3 kernel on 2 MB takes
-    0.9 ms instead of 1.2.
+    0.9 ms instead of 1.2. A thread that waits for a lock of its own is at work 30 us earlier than
+    one of ``concurrent.futures``.
     """
-    return ThreadPoolExecutor(MOST_THREADS, NAME)
+
+    def __init__(self, work: _SharedWork[Any]) -> None:
+        self.work, self.called = work, Lock()
+        self.called.acquire()
+        Thread(target=self._serve, name=NAME, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.work.help()
+            del self.work
+            _idle.append(self)
+            self.called.acquire()
+
+    def call(self, work: _SharedWork[Any]) -> None:
+        """Let it help; it is idle."""
+        self.work = work
+        self.called.release()
+
+
+_idle: list[_Helper] = []
+
+
+def _call_helper(work: _SharedWork[Any]) -> None:
+    try:
+        helper = _idle.pop()
+    except IndexError:
+        _Helper(work)
+    else:
+        helper.call(work)
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has none of them
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_idle.clear)
