@@ -50,6 +50,15 @@ export function grayLevels(values, low, high) {
 export function finiteEnds(values, channel = 0, channels = 1) {
   let [low, high] = [Infinity, -Infinity];
   for (let place = channel; place < values.length; place += channels) {
+    low = Math.min(low, values[place]);
+    high = Math.max(high, values[place]);
+  }
+  if (Number.isFinite(high - low)) {
+    return [low, high];
+  }
+  // Some are not finite, or all: these comparisons take three times as long.
+  [low, high] = [Infinity, -Infinity];
+  for (let place = channel; place < values.length; place += channels) {
     const value = values[place];
     if (value < low && value !== -Infinity) {
       low = value;

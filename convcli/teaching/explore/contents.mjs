@@ -3,6 +3,7 @@
 import { ABOVE, BELOW, colorOf, finiteEnds, grayLevels, signedColor } from "./colors.mjs";
 import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
 import { borderAt, OUTSIDE } from "./geometry.mjs";
+import { isClipped } from "./pixels.mjs";
 
 const SHORT = [6, 4, 3, 2]; // significant digits of texts for smaller and smaller cells
 
@@ -38,11 +39,17 @@ export function inputContent(session, channel) {
       const inside = insideColors(input, channel, ends);
       const outside = new Uint32Array(1);
       paintValues(outside, new Float64Array(channels).fill(fill), channels, channel, ends);
-      for (let row = 0, place = 0; row < shape[0]; row++) {
-        const start = rows[row] * width;
-        for (let column = 0; column < shape[1]; column++, place++) {
-          const isFill = rows[row] === OUTSIDE || columns[column] === OUTSIDE;
-          colors[place] = isFill ? outside[0] : inside[start + columns[column]];
+      const sides = [...columns.keys()].filter((x) => x < pads.left || x >= pads.left + width);
+      for (let row = 0, place = 0; row < shape[0]; row++, place += shape[1]) {
+        if (rows[row] === OUTSIDE) {
+          colors.fill(outside[0], place, place + shape[1]);
+          continue;
+        }
+        const source = inside.subarray(rows[row] * width, (rows[row] + 1) * width);
+        colors.set(source, place + pads.left);
+        for (const column of sides) {
+          colors[place + column] =
+            columns[column] === OUTSIDE ? outside[0] : source[columns[column]];
         }
       }
     },
@@ -68,7 +75,7 @@ function insideColors(input, channel, ends) {
  * @param {{channel: number | null, showsValues: boolean, marksClipped: boolean}} view
  */
 export function mapContent(session, { channel, showsValues, marksClipped }) {
-  const { map, isClipped } = session.result;
+  const { map, unclipped } = session.result;
   const [rows, columns, channels] = map.shape;
   const values = showsValues ? map.values : session.pixelsOf(session.result);
   const maxValue = showsValues || session.settings.range === "raw" ? null : session.input.maxValue;
@@ -78,7 +85,9 @@ export function mapContent(session, { channel, showsValues, marksClipped }) {
   const paint = (colors) => {
     paintValues(colors, values, channels, channel, ends);
     for (let place = 0; marksClipped && place < rows * columns; place++) {
-      const clipped = numbers.map((number) => map.values[place * channels + number]).find(isClipped);
+      const clipped = numbers
+        .map((number) => map.values[place * channels + number])
+        .find((value) => isClipped(value, unclipped));
       if (clipped !== undefined) {
         colors[place] = isBelow(clipped, session) ? BELOW : ABOVE;
       }

@@ -50,6 +50,17 @@ export function choice(document, label, words, choose) {
   );
 }
 
+/** Put options, each [text, value], into a choice; those that it has stay as they are. */
+export function offer(select, options) {
+  if (`${options}` !== select.dataset.options) {
+    select.dataset.options = `${options}`;
+    const made = options.map(([text, value]) =>
+      element(select.ownerDocument, "option", { value }, text),
+    );
+    select.replaceChildren(...made);
+  }
+}
+
 /** Return the number that a text is, or the text, for a message that names it. */
 export function typedNumber(text) {
   return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);

@@ -1,7 +1,7 @@
 /** The cells of a kernel to type into, and buttons that change all of them. */
 
 import { exactTotal, formatNumber, toNumber } from "./decimals.mjs";
-import { button, element, field, labeled } from "./elements.mjs";
+import { button, element, field, labeled, offer } from "./elements.mjs";
 import { quoted } from "./errors.mjs";
 import { sizeText } from "./geometry.mjs";
 import { parseMatrix, planeRows } from "./kernels.mjs";
@@ -86,10 +86,9 @@ export class KernelEditor {
     const { shape, planes } = kernel;
     this.plane = Math.min(this.plane, planes.length - 1);
     this.planeLabel.hidden = planes.length < 2;
-    this.planes.replaceChildren(
-      ...planes.map((_, number) =>
-        element(this.document, "option", { value: number }, channels[number] ?? `${number + 1}`),
-      ),
+    offer(
+      this.planes,
+      planes.map((_, number) => [channels[number] ?? `${number + 1}`, number]),
     );
     this.planes.value = this.plane;
     this.rows.value = shape[0];

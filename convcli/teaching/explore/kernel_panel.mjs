@@ -1,7 +1,7 @@
 /** Choose a kernel by name or SPEC, edit its weights, and set divisor, bias and combination. */
 
 import { formatNumber } from "./decimals.mjs";
-import { choice, element, field, labeled, typedNumber } from "./elements.mjs";
+import { choice, element, field, labeled, offer, typedNumber } from "./elements.mjs";
 import { UsageError } from "./errors.mjs";
 import { KernelEditor } from "./kernel_editor.mjs";
 import { weightsSpec } from "./kernels.mjs";
@@ -96,7 +96,7 @@ export class KernelPanel {
   }
 
   refresh() {
-    const { session, document } = this;
+    const { session } = this;
     const { result, settings, input } = session;
     const { kernels, label } = result;
     this.number = Math.min(this.number, kernels.length - 1);
@@ -104,8 +104,9 @@ export class KernelPanel {
     this.names.value = session.tables.has(settings.kernel) ? settings.kernel : "";
     this.spec.value = typeof settings.kernel === "string" ? settings.kernel : label;
     this.memberLabel.hidden = kernels.length === 1;
-    this.members.replaceChildren(
-      ...kernels.map(({ name }, number) => element(document, "option", { value: number }, name)),
+    offer(
+      this.members,
+      kernels.map(({ name }, number) => [name, number]),
     );
     this.members.value = this.number;
     this.editor.show(kernel, input.channels, kernels.length * session.results.length === 1);

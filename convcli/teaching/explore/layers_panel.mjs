@@ -9,7 +9,7 @@
 import { finiteEnds } from "./colors.mjs";
 import { layerContent } from "./contents.mjs";
 import { roundNumber, shortNumber } from "./decimals.mjs";
-import { element, labeled } from "./elements.mjs";
+import { element, labeled, offer } from "./elements.mjs";
 import { placesText } from "./explain_text.mjs";
 import { sizeText } from "./geometry.mjs";
 import { COVER, GridView } from "./grid_view.mjs";
@@ -117,13 +117,12 @@ export class LayersPanel {
     const [rows, columns, count] = map.shape;
     name.textContent = `${index + 2}. ${shortName(layer.label)}: ${sizeText([rows, columns])}`;
     canvas.setAttribute("aria-label", TEXTS.gridLabel(layer.label, sizeText([rows, columns])));
-    if (choice.options.length !== count) {
-      choice.replaceChildren(
-        ...Array.from({ length: count }, (_, number) =>
-          element(this.document, "option", { value: number }, `${number + 1}`),
-        ),
-      );
-    }
+    const before = Math.min(Number(choice.value), count - 1);
+    offer(
+      choice,
+      Array.from({ length: count }, (_, number) => [number + 1, number]),
+    );
+    choice.value = before;
     choiceLabel.hidden = count === 1;
     const decimals = () => this.session.decimals(index + 1);
     view.setContent(layerContent(map, Number(choice.value), decimals));

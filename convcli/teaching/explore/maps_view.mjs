@@ -8,7 +8,7 @@
 import { finiteEnds } from "./colors.mjs";
 import { inputContent, isColor, mapContent } from "./contents.mjs";
 import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
-import { choice, element, field, labeled, typedNumber } from "./elements.mjs";
+import { choice, element, field, labeled, offer, typedNumber } from "./elements.mjs";
 import {
   borderAt,
   convGeometry,
@@ -85,8 +85,9 @@ export class MapsView {
       role: "img",
       "aria-label": TEXTS.histogram,
     });
-    this.ends = element(document, "div", { class: "ends", "aria-hidden": "true" });
-    const figure = element(document, "div", {}, this.histogram, this.ends);
+    this.ends = [element(document, "span"), element(document, "span")]; // below the histogram
+    const ends = element(document, "div", { class: "ends", "aria-hidden": "true" }, ...this.ends);
+    const figure = element(document, "div", {}, this.histogram, ends);
     this.map.root.append(element(document, "div", { class: "values" }, this.stats, figure));
     this.root = element(document, "div", { class: "maps" }, this.input.root, this.map.root);
     session.onChange((what) => this.changed(what));
@@ -201,34 +202,30 @@ export class MapsView {
     const color = isColor(count, maxValue) ? [[TEXTS.color, ""]] : [];
     const options = [...color, ...Array.from({ length: count }, (_, n) => [names[n], `${n}`])];
     const before = channel.value;
-    if (`${options}` !== channel.dataset.options) {
-      channel.dataset.options = `${options}`;
-      channel.replaceChildren(
-        ...options.map(([text, value]) => element(this.document, "option", { value }, text)),
-      );
-      channel.value = options.some(([, value]) => value === before) ? before : options[0][1];
-    }
+    offer(channel, options);
+    channel.value = options.some(([, value]) => value === before) ? before : options[0][1];
     channelLabel.hidden = count === 1;
   }
 
   offerResults() {
     const { results } = this.session;
     this.resultLabel.hidden = results.length === 1;
-    this.results.replaceChildren(
-      ...results.map(({ label }, number) =>
-        element(this.document, "option", { value: number }, label),
-      ),
+    offer(
+      this.results,
+      results.map(({ label }, number) => [label, number]),
     );
     this.results.value = this.session.shown;
   }
 
   writeStats() {
-    const { map, isClipped } = this.session.result;
+    const { map, unclipped } = this.session.result;
     const ends = finiteEnds(map.values);
-    const histogram = histogramOf(map.values, ends, isClipped);
+    const histogram = histogramOf(map.values, ends, unclipped);
     drawHistogram(this.histogram, histogram);
     const texts = ends.map((number) => shortNumber(roundNumber(number, this.session.decimals(0))));
-    this.ends.replaceChildren(...texts.map((text) => element(this.document, "span", {}, text)));
+    this.ends.forEach((end, number) => {
+      end.textContent = texts[number];
+    });
     this.stats.textContent = TEXTS.stats(
       ...texts,
       `${formatNumber(roundNumber((100 * histogram.count) / map.values.length, 2))} %`,

@@ -30,7 +30,7 @@
  * @property {object} map
  * @property {[number, number] | null} extremes
  * @property {(value: number) => number} toPixel
- * @property {(value: number) => boolean} isClipped
+ * @property {[number, number]} unclipped the least and the greatest value that loses nothing
  */
 
 import { reliableDecimals } from "./decimals.mjs";
@@ -41,7 +41,7 @@ import { asPair, borderName, checkPosition, convGeometry, countText, sizeText } 
 import { kernelsOfLists, MAX_WEIGHT, readSpec } from "./kernels.mjs";
 import { readLayers } from "./layer_text.mjs";
 import { fieldsOf, planLayers, regionsFed, workOf } from "./layers.mjs";
-import { clippedRule, extremesOf, pixelRule, pixelsOf } from "./pixels.mjs";
+import { extremesOf, pixelRule, pixelsOf, unclippedEnds } from "./pixels.mjs";
 import { mapsOf } from "./results.mjs";
 import { COMBINATIONS, stackMaps } from "./sums.mjs";
 
@@ -232,8 +232,8 @@ export class Session {
     const withPixels = (each, map) => {
       const extremes = extremesOf(map.values, settings.range, settings.percentile);
       const toPixel = pixelRule(settings.range, input.maxValue, extremes);
-      const isClipped = clippedRule(settings.range, input.maxValue, extremes);
-      return { ...each, map, extremes, toPixel, isClipped };
+      const unclipped = unclippedEnds(settings.range, input.maxValue, extremes);
+      return { ...each, map, extremes, toPixel, unclipped };
     };
     this.results = results.map((result, number) => {
       const { maps: own, map } = maps.results[number];

@@ -55,8 +55,12 @@ function paddedPlanes(image, geometry, border, fill, zeros) {
         continue;
       }
       const start = row * width * channels + channel;
-      for (let x = 0, place = first + left; x < width; x++, place++) {
-        out[place] = values[start + x * channels];
+      if (channels === 1) {
+        out.set(values.subarray(start, start + width), first + left);
+      } else {
+        for (let x = 0, place = first + left; x < width; x++, place++) {
+          out[place] = values[start + x * channels];
+        }
       }
       for (const x of sides) {
         const isFill = sources[x] === OUTSIDE;
@@ -96,6 +100,7 @@ export function correlate(image, kernel, conv) {
   const maps = kernel.addsChannels ? 1 : channels;
   const values = new Float64Array(rows * columns * maps);
   const line = new Float64Array(Math.ceil(columns / together) * together);
+  const { divisor, bias } = kernel;
   for (let map = 0; map < maps; map++) {
     const runs = kernel.addsChannels
       ? planes.flatMap((plane, channel) => runsOf5(plane, channel, geometry))
@@ -111,7 +116,7 @@ export function correlate(image, kernel, conv) {
         }
       }
       for (let column = 0, place = row * columns * maps + map; column < columns; column++) {
-        values[place] = line[column] / kernel.divisor + kernel.bias;
+        values[place] = line[column] / divisor + bias;
         place += maps;
       }
     }

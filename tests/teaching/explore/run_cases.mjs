@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline";
 
 const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
+const { isClipped } = await import(new URL("pixels.mjs", explore));
 const { Session } = await import(new URL("session.mjs", explore));
 const { explanationText } = await import(new URL("explain_text.mjs", explore));
 const { layersText } = await import(new URL("explain_layers_text.mjs", explore));
@@ -32,7 +33,8 @@ function filtered({ input, kernels, settings }) {
     shape: session.values().shape,
     values: numbers(session.values().values),
     pixels: numbers(session.pixels().values),
-    clipped: session.values().values.filter(session.result.isClipped).length,
+    clipped: session.values().values.filter((value) => isClipped(value, session.result.unclipped))
+      .length,
     text: explanationText(session.explain()),
   };
 }
