@@ -55,6 +55,7 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 NAN_RULES: tuple[NanRule, ...] = get_args(NanRule)
 PADDINGS: tuple[PaddingRule, ...] = get_args(PaddingRule)
+PADDING_FORMS = (*PADDINGS, "N", "V,H", "T,B,L,R")  # as typed in a shell
 SIZED_PADDINGS: tuple[PaddingRule, ...] = ("same", "valid", "full")  # of different sizes
 ANCHORS: tuple[AnchorRule, ...] = get_args(AnchorRule)
 BORDERS: tuple[Border, ...] = get_args(Border)

@@ -12,8 +12,16 @@ from math import gcd, prod
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
 
-from convcli.choices import ANCHORS, BORDER_SYNONYMS, BORDERS, MOST_COLORS, OPERATIONS, PADDINGS
-from convcli.errors import GeometryError, UsageError, short_repr
+from convcli.choices import (
+    ANCHORS,
+    BORDER_SYNONYMS,
+    BORDERS,
+    MOST_COLORS,
+    OPERATIONS,
+    PADDING_FORMS,
+    PADDINGS,
+)
+from convcli.errors import GeometryError, UsageError, count_text, short_repr
 
 Pair = tuple[int, int]
 # Numbers and sequences of numbers may be numpy's, which this module does not load.
@@ -216,13 +224,16 @@ def conv_geometry(
     return geometry
 
 
-def pads_of(shape: Pair, padding: Padding, kernel: IntOrPair | None = None) -> Pads:
+def pads_of(
+    shape: Pair, padding: Padding, kernel: IntOrPair | None = None, name: str = "kernel_size"
+) -> Pads:
     """Return the pixels that a padding adds on each side of an image.
 
     Args:
         shape: rows and columns of the image.
         padding: as for :func:`conv_geometry`.
         kernel: size of the kernel that a rule pads for, one number or (rows, columns).
+        name: of this argument in errors.
 
     Raises:
         GeometryError: a number is out of range, or a rule has no kernel, or a kernel no rule.
@@ -233,11 +244,12 @@ def pads_of(shape: Pair, padding: Padding, kernel: IntOrPair | None = None) -> P
     is_rule = isinstance(padding, str)
     if kernel is None and is_rule and padding in PADDINGS and padding != "valid":
         raise GeometryError(
-            f"padding {padding} depends on the size of a kernel; give it, or numbers of pixels"
+            f"padding {padding} depends on the size of a kernel: give {name}, or give padding as "
+            "numbers of pixels"
         )
     if kernel is not None and not is_rule:
         raise GeometryError(
-            "padding in numbers does not depend on the size of a kernel; give one of them"
+            f"padding in numbers does not depend on the size of a kernel: leave out {name}"
         )
     window = as_pair(1 if kernel is None else kernel, "kernel size", least=1)
     return conv_geometry(shape, window, padding).pads
@@ -537,8 +549,8 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair, shape: Pair, str
                 )
                 return Pads(top, bottom, left, right)
         raise GeometryError(
-            "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H or "
-            f"T,B,L,R, not {short_repr(padding)}"
+            f"padding must be {', '.join(PADDINGS)}, a number, (vertical, horizontal) or "
+            f"(top, bottom, left, right), not {short_repr(padding)}"
         )
     sides = _numbers(padding)
     match tuple(_whole(side, "padding", least=0) for side in sides):
@@ -548,7 +560,10 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair, shape: Pair, str
             return Pads(vertical, vertical, horizontal, horizontal)
         case (top, bottom, left, right):
             return Pads(top, bottom, left, right)
-    raise GeometryError(f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(sides)}")
+    raise GeometryError(
+        "padding takes a number, (vertical, horizontal) or (top, bottom, left, right), not "
+        f"{count_text(len(sides), 'number')}"
+    )
 
 
 def _least_pads(side: int, reach: int, step: int, *, upper: bool) -> Pair:
@@ -637,5 +652,6 @@ def parse_padding(text: str) -> str | tuple[int, ...]:
     if text in PADDINGS:
         return text
     if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*){0,3}", text) or text.count(",") == 2:
-        raise GeometryError(f"{text!r} is not one of same, valid, full, N, V,H and T,B,L,R")
+        *words, last = PADDING_FORMS
+        raise GeometryError(f"{text!r} is not one of {', '.join(words)} and {last}")
     return tuple(int(number) for number in text.split(","))

@@ -186,6 +186,7 @@ def test_an_animation_of_a_folder_is_replaced_only_with_overwrite(tmp_path):
         ({"step": 0}, "^step must be "),
         ({"fps": 60}, "^fps must be from 0.1 to 50, not 60$"),
         ({"combine": "max"}, "^combine needs two or more kernels"),
+        ({"kernel": ["blur", "box"]}, "^kernel is a list of 2 kernels; pass one of them, or give"),
         ({"percentile": (5, 90)}, "^percentile needs range='percentile'; give both$"),
         ({"percentile": (90, 5)}, "^percentile must be two numbers, from 0 to 100 and rising"),
         ({"path": "a.bmp"}, "^a.bmp: an animation's name must end with one of .gif, "),

@@ -34,7 +34,9 @@ if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that hav
 
 Array = NDArray[Any]
 _VALUES = "|".join({*COMBINATIONS, *RANGES, *PADDINGS, *BORDERS, *CHANNELS})
-_OPTION = re.compile(rf"--(?P<name>[a-z]+(-[a-z]+)*)( (?P<value>{_VALUES})\b(?!-))?")
+_OPTION = re.compile(
+    rf"--(?P<name>[a-z]+(-[a-z]+)*)( (?P<value>{_VALUES})\b(?!-))?|\b(?P<input>BEFORE|AFTER)\b"
+)
 # A list that holds only these is a matrix.
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
 
@@ -57,7 +59,7 @@ def as_range(x: Any) -> SampleRange | None:
 
 @contextmanager
 def in_arguments() -> Iterator[None]:
-    """Write the options that an error of the block names as arguments.
+    """Write the options and inputs of a command that an error of the block names as arguments.
 
     >>> with in_arguments():
     ...     raise UsageError("--combine direction needs --range rescale")
@@ -79,6 +81,8 @@ def in_arguments() -> Iterator[None]:
 
 
 def _as_argument(option: re.Match[str]) -> str:
+    if option["input"]:
+        return option["input"].lower()
     name, value = option["name"].replace("-", "_"), option["value"]
     return f"{name}='{value}'" if value else name
 

@@ -169,7 +169,7 @@ def explain_gradient(
     is_array = isinstance(kernel, Kernel) or as_kernels(kernel) is None
     is_bank = is_array and np.ndim(cast("Any", kernel)) == 4
     with in_arguments():
-        given = given_filter(image, filters, conv, divisor, bias, None, "raw")
+        given = given_filter(image, filters, conv, divisor, bias, None, "raw", several=True)
         wanted = None if target is None else as_image(target, "target")
         if wanted is not None and given.is_signal:
             wanted = wanted[None]

@@ -176,6 +176,6 @@ def page_setup(image: Any, kernel: Any, settings: PageSettings, at: Any) -> Page
     conv = conv._replace(fill=fill_value(settings.fill, settings.border))
     numbers = settings.divisor, settings.bias, settings.combine, settings.range
     with in_arguments():
-        given = given_filter(image, as_filters(kernel), conv, *numbers)
+        given = given_filter(image, as_filters(kernel), conv, *numbers, several=True)
     spec = kernel if isinstance(kernel, str) else None
     return array_setup(given.image, given.kernels, spec, given.filter, settings, given.place(at))

@@ -65,11 +65,12 @@ def given_filter(
     rules: Sequence[str] = tuple(COMBINERS),
     missing: tuple[Any, Any, Any] | None = None,
     percentile: Any = PERCENTILES,
+    several: bool = False,
 ) -> GivenFilter:
     """Return an image with its filter; :func:`convcli.explain` explains the arguments.
 
     ``rules`` are those by which maps may be combined. ``missing`` is mask, nan and min_valid; None
-    if all pixels are needed.
+    if all pixels are needed. ``several`` tells whether kernels may have a map each.
 
     Raises:
         ConvcliError: as :func:`convcli.explain`.
@@ -88,6 +89,11 @@ def given_filter(
     members = kernels.kernels
     if combine is not None and (len(members) < 2 or combine not in rules):
         raise UsageError(f"combine needs two or more kernels and must be one of {', '.join(rules)}")
+    if len(members) > 1 and not (several or combine or kernels.combine):
+        raise UsageError(
+            f"kernel is a list of {len(members)} kernels; pass one of them, or give combine, "
+            "such as 'sum'"
+        )
     if divisor is not None:
         members = tuple(member.with_divisor(divisor) for member in members)
     kernels = kernels._replace(kernels=members, combine=combine or kernels.combine)

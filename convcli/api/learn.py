@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convcli.api.arguments import check_word, fill_value, row_padding, row_size
+from convcli.api.arguments import check_word, fill_value, in_arguments, row_padding, row_size
 from convcli.choices import AnyBorder, Operation, ThroughName
 from convcli.core.dtypes import as_flag
 from convcli.errors import UsageError
@@ -102,7 +102,8 @@ def learn_kernel(
         size, operation, padding, border, fill, stride, dilation, bias, ignore_clipped, descent,
         (rate, epochs, momentum, seed, through),
     )  # fmt: skip
-    return learn_from(pair_arrays(before_images, after_images), model, settings, threads)
+    with in_arguments():
+        return learn_from(pair_arrays(before_images, after_images), model, settings, threads)
 
 
 def learn_bank(
@@ -169,11 +170,12 @@ def learn_bank(
         size, operation, padding, border, fill, stride, dilation, bias, ignore_clipped, descent,
         (rate, epochs, momentum, seed, through),
     )  # fmt: skip
-    if len(before_images) == 1 < len(after_images):
-        each: list[Any] = [pair_arrays(before_images, [image]) for image in after_images]
-    else:
-        each = split_maps(pair_arrays(before_images, after_images))
-    return learn_each(each, model, settings, threads)
+    with in_arguments():
+        if len(before_images) == 1 < len(after_images):
+            each: list[Any] = [pair_arrays(before_images, [image]) for image in after_images]
+        else:
+            each = split_maps(pair_arrays(before_images, after_images))
+        return learn_each(each, model, settings, threads)
 
 
 def _of_signal(size: Any, padding: Any) -> tuple[Any, Any]:

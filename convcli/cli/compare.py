@@ -90,7 +90,7 @@ class Variation(NamedTuple):
             more = tuple(v for v in dict.fromkeys(self.values) if v not in kernel_args.kernel)
             kernel_args = kernel_args._replace(kernel=kernel_args.kernel + more)
         elif not kernel_args.kernel:
-            raise click.UsageError("give the kernel: -k SPEC")
+            raise click.UsageError("Missing option '-k' / '--kernel'.")
         conv = self.conv | ({"fill": None} if self.vary == "border" else {})
         if self.vary == "range" and kernel_args.percentile is not None:
             kernel_args = kernel_args._replace(range="percentile")  # as one of those compared

@@ -112,7 +112,8 @@ def pad(
 
     source = one_input(source, matrix)
     value = fill_value(fill, border)
-    pads_of(kernel or (1, 1), padding, kernel)  # raises, before an INPUT is opened, on a mistake
+    # This raises, before an INPUT is opened, on a mistake.
+    pads_of(kernel or (1, 1), padding, kernel, "--k")
     is_drawn = bool(plot or show)
     check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
     _check_panels(figure, border)

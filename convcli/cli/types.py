@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from convcli.choices import ANCHORS, PADDINGS, PANELS, Panel
+from convcli.choices import ANCHORS, PADDING_FORMS, PADDINGS, PANELS, Panel
 from convcli.geometry import parse_anchor, parse_padding, parse_pair, parse_position, parse_size
 from convcli.samples import complete_sample, is_sample
 from convcli.signals import PREFIX
@@ -154,9 +154,7 @@ class PaddingType(ParsedType):
     """One of the words in :data:`convcli.choices.PADDINGS`, ``N``, ``V,H`` or ``T,B,L,R``."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "same|valid|full|same-upper|same-lower|causal|N|V,H|T,B,L,R", parse_padding, PADDINGS
-        )
+        super().__init__("|".join(PADDING_FORMS), parse_padding, PADDINGS)
 
 
 class WordType(click.Choice[str]):

@@ -115,9 +115,6 @@ def draw_filtered_array(
     """Filter the image of an array and draw the result, as :func:`convcli.plot` does."""
     from convcli.filtering.run import filter_image, with_holes
 
-    kernels = image_filter.kernels
-    if len(kernels) > 1 and image_filter.combine is None:
-        raise UsageError(f"{image_filter.label} is a bank of {len(kernels)} kernels: combine them")
     filtered = filter_image(image, image_filter, image.depth)
     drawn = with_holes(image, image_filter)
     return draw_filtering(drawn, [(image_filter, filtered)], options=options)

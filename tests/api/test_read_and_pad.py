@@ -95,12 +95,24 @@ def test_a_fill_at_the_limits_of_its_type(dtype, fill):
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"padding": "same"}, GeometryError, "padding same depends on the size of a kernel"),
-        ({"padding": "full"}, GeometryError, "give it, or numbers of pixels"),
-        ({"padding": 2, "kernel_size": 3}, GeometryError, "padding in numbers does not depend"),
-        ({"padding": "some"}, GeometryError, "padding must be valid, same, full"),
+        (
+            {"padding": "same"},
+            GeometryError,
+            "size of a kernel: give kernel_size, or",
+        ),
+        ({"padding": "full"}, GeometryError, "or give padding as numbers of pixels"),
+        (
+            {"padding": 2, "kernel_size": 3},
+            GeometryError,
+            "size of a kernel: leave out kernel_size",
+        ),
+        ({"padding": "some"}, GeometryError, "padding must be same, valid, full"),
         ({"padding": -1}, GeometryError, "padding must be at least 0"),
-        ({"padding": (1, 2, 3)}, GeometryError, "padding takes 1, 2 or 4 numbers"),
+        (
+            {"padding": (1, 2, 3)},
+            GeometryError,
+            "padding takes a number, (vertical, ",
+        ),
         ({"padding": 10**12}, GeometryError, "at most 2,147,483,647"),
         ({"padding": 1, "border": "odd"}, UsageError, "border must be one of"),
         ({"padding": 1, "fill": 3}, UsageError, "fill needs border='constant'"),

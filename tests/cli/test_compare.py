@@ -282,7 +282,7 @@ def test_kernels_named_by_values(compare, gray):
     assert [each["value"] for each in both] == ["blur", "outline", "gaussian:5"]
     once = records(compare(*flags, "-k", "blur", "--values", "outline blur outline"))
     assert [each["value"] for each in once] == ["blur", "outline"]
-    compare("--vary", "border", "gray.png").fails(2, "-k SPEC")
+    compare("--vary", "border", "gray.png").fails(2, "Missing option '-k' / '--kernel'")
 
 
 @pytest.mark.slow

@@ -185,7 +185,7 @@ def test_there_is_no_window_without_a_display(convcli, gray, monkeypatch, conten
     ("options", "code", "said"),
     [
         (["gray.png"], 2, "--padding"),
-        (["--p", "same", "gray.png"], 2, "padding same depends on the size of a kernel"),
+        (["--p", "same", "gray.png"], 2, "size of a kernel: give --k, or"),
         (["--p", "2", "--k", "3", "gray.png"], 2, "padding in numbers does not depend"),
         (["--p", "2", "--fill", "3", "gray.png"], 2, "--fill needs --border constant"),
         (["--p", "2"], 2, "no INPUT"),

@@ -41,15 +41,15 @@ IMAGE = np.ones((7, 3))
             ONE,
             {"padding": "Same"},
             GeometryError,
-            "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H or "
-            "T,B,L,R, not 'Same'",
+            "padding must be same, valid, full, same-upper, same-lower, causal, a number, "
+            "(vertical, horizontal) or (top, bottom, left, right), not 'Same'",
         ),
         (
             IMAGE,
             ONE,
             {"padding": (1, 2, 3)},
             GeometryError,
-            "padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not 3",
+            "padding takes a number, (vertical, horizontal) or (top, bottom, left, right), not 3",
         ),
         (IMAGE, ONE, {"border": "mirrored"}, UsageError, "not 'mirrored'"),
         (IMAGE * 1j, ONE, {}, UsageError, "image must be real numbers"),

@@ -105,8 +105,7 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     """Filter an image and keep all values.
 
     Raises:
-        ConvcliError: as :func:`convcli.filtering.run.filter_image`, or several kernels are not
-            combined.
+        ConvcliError: as :func:`convcli.filtering.run.filter_image`.
 
     >>> from convcli.kernels.kernel import Kernel
     >>> step = Filter("step", (Kernel([[-1, 1]]),))
@@ -114,8 +113,6 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     [[2, 1, 0]]
     """
     kernels, combine = image_filter.kernels, image_filter.combine
-    if len(kernels) > 1 and combine is None:
-        raise UsageError(f"{image_filter.label} is a bank of {len(kernels)} kernels: combine them")
     if combine == "direction":
         raise UsageError(
             "--combine direction gives a color, and animations show numbers; combine by magnitude, "

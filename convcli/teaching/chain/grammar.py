@@ -19,6 +19,7 @@ from convcli.choices import (
     METHOD_SYNONYMS,
     METHODS,
     OPERATIONS,
+    PADDING_FORMS,
     PADDINGS,
     POOLINGS,
     UPSAMPLINGS,
@@ -120,7 +121,7 @@ def _activation(name: str, summary: str) -> LayerSyntax:
 
 SPEC = ValueSyntax("SPEC", str)
 _PAIR = ValueSyntax("N|V,H", parse_pair)
-_SIDES = ValueSyntax("|".join((*PADDINGS, "N", "V,H", "T,B,L,R")), parse_padding, PADDINGS)
+_SIDES = ValueSyntax("|".join(PADDING_FORMS), parse_padding, PADDINGS)
 _SIZE = ArgumentSyntax("window", ValueSyntax("SIZE", parse_pair))
 _SIZE_DETAILS = "SIZE is N, rows,columns, or WIDTHxHEIGHT."
 _KIND = ArgumentSyntax("kind", _words(POOLINGS)._replace(metavar="KIND"))

@@ -77,11 +77,6 @@ def explain_image(
     """
     if activation not in ACTIVATIONS:
         raise UsageError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
-    if len(image_filter.kernels) > 1 and image_filter.combine is None:
-        raise UsageError(
-            f"{image_filter.label} is a bank of {len(image_filter.kernels)} kernels; explain one "
-            "of them, or combine them"
-        )
     if image_filter.combine == "direction":
         raise UsageError(
             "direction gives a color, and explain explains one number; combine by magnitude, or "

@@ -72,11 +72,6 @@ def test_kernels_of_several_sizes_share_the_widest_padding():
     assert slide.padded().pixels.shape == (12, 11)
 
 
-def test_a_bank_is_refused():
-    with pytest.raises(UsageError, match="bank of 2 kernels"):
-        slide_over(GRAY, Filter("k", (Kernel([[1]]),) * 2))
-
-
 def test_a_kernel_for_other_channels_is_refused():
     with pytest.raises(KernelError, match="sums over 2 channels"):
         slide_over(COLOR, Filter("k", (Kernel(np.ones((2, 3, 3))),)))
