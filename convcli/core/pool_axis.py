@@ -26,6 +26,9 @@ Array = NDArray[Any]
 
 LONG_RUN = 16  # values side by side; numpy is slow at walking through shorter ones
 LONG_STEP = 64  # pixels; windows so far apart are not worth pooling at every place
+# Values in a row of an array with gaps, up to which numpy's functions copy its rows into a buffer:
+# three fit. That takes 1.6 times as long as a pass without gaps and a copy of its result.
+SHORT_ROW = 8192 // 3
 MANY_PASSES = 64  # over the pixels of a block; more are not made
 
 
@@ -129,9 +132,7 @@ class Pooler(NamedTuple):
                 converted = self.workspace.take("values", values.shape, out.dtype)
                 converted[...] = values
                 values = converted
-            shape = count, axis.needed - axis.extent + 1, run
-            places = self.workspace.take("places", shape, out.dtype)
-            self._pool_places(values, axis, places)
+            places = self.pool_flat(values, axis, axis.needed - axis.extent + 1)
             for each in _runs(run):
                 out[..., each] = places[:, ::step, each]
             return
@@ -154,19 +155,38 @@ class Pooler(NamedTuple):
         """Whether values may be combined in any order: all but float sums."""
         return self.combine is not np.add or out.dtype.kind != "f"
 
+    def pool_flat(self, values: Array, axis: Axis, places: int) -> Array:
+        """Return pooled windows of so many places, with gaps between rows, (n, places, m)."""
+        if axis.length == 1:
+            return values[:, :places]
+        pooled, added, shift = self._double(values, axis)
+        pooled, added = pooled.reshape(-1), added.reshape(-1)[shift * values.shape[2] :]
+        out = self.workspace.take("places", values.shape, values.dtype)
+        self.combine(pooled[: added.size], added, out=out.reshape(-1)[: added.size])
+        return out[:, :places]
+
     def _pool_places(self, values: Array, axis: Axis, out: Array) -> None:
-        """Pool windows of an axis's length and dilation at every place, by doubling.
+        """Pool the windows at every place; the last pass goes to the result."""
+        count, places, run = out.shape
+        if count > 1 and places * run <= SHORT_ROW:
+            out[...] = self.pool_flat(values, axis, places)
+        elif axis.length == 1:
+            out[...] = values[:, :places]
+        else:
+            pooled, added, shift = self._double(values, axis)
+            self.combine(pooled[:, :places], added[:, shift : shift + places], out=out)
+
+    def _double(self, values: Array, axis: Axis) -> tuple[Array, Array, int]:
+        """Pool windows of an axis's length and dilation by doubling, but for the last pass.
 
         Passes run over the strip as one row of numbers. What they compute at the ends of rows is
-        not used. The last pass goes to the result.
+        not used.
+
+        Returns:
+            What the last pass combines, as ``values``, and from which place on the second.
         """
-        places, pitch = out.shape[1], values.shape[2] * axis.dilation
-        if axis.length == 1:
-            out[...] = values[:, :places]
-            return
-        overlap = self.combine is not np.add
+        pitch, overlap = values.shape[2] * axis.dilation, self.combine is not np.add
         *passes, (last, doubled) = doubling_passes(axis.length, overlap=overlap)
-        last *= axis.dilation
         flat: Array = values.reshape(-1)
         pooled, width, turn = flat, 1, 0
         buffers = self.workspace.take("passes", (min(len(passes), 2), flat.size), flat.dtype)
@@ -179,8 +199,7 @@ class Pooler(NamedTuple):
             self.combine(pooled[:size], added[start : start + size], out=target[:size])
             pooled = target
         pooled = pooled.reshape(values.shape)
-        added = pooled if doubled else values
-        self.combine(pooled[:, :places], added[:, last : last + places], out=out)
+        return pooled, pooled if doubled else values, last * axis.dilation
 
     def _pool_pixels(self, values: Array, length: int, step: int, out: Array) -> None:
         """Pool some pixels of each step, one after the other."""

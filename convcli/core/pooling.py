@@ -96,8 +96,11 @@ def pool_windows(
                 wide[...] = part
                 part = wide
             direct = target.dtype == rule.along and not mean
-            pooled = target if direct else workspace.take("pooled", target.shape, rule.along)
-            pooler.pool(part, across, pooled)
+            if mean and across.step == 1:
+                pooled = pooler.pool_flat(part, across, across.windows)
+            else:
+                pooled = target if direct else workspace.take("pooled", target.shape, rule.along)
+                pooler.pool(part, across, pooled)
             if mean:
                 some = rows[windows][first : first + step] if len(rows) > 1 else rows
                 _divide(pooled, np.multiply.outer(some, columns), target)
@@ -216,6 +219,7 @@ def _pool_down(planes: Array, rows: Axis, across: Axis, rule: _Rule, workspace: 
         return tall
     tall = workspace.take("tall", (rows.windows, across.needed, channels), rule.down)
     step = max(1, STRIP_BYTES // (height * channels * rule.down.itemsize), LONG_RUN // channels)
+    step = -(-across.needed // max(round(across.needed / step), 1))
     low, high = rows.inside(0, height)
     for left in range(0, across.needed, step):
         width = min(step, across.needed - left)
@@ -227,9 +231,12 @@ def _pool_down(planes: Array, rows: Axis, across: Axis, rule: _Rule, workspace: 
             first + low : first + high,
             across.start + left + begin : across.start + left + end,
         ]
-        pooled = workspace.take("columns", (rows.windows, width, channels), rule.down)
+        whole = width == across.needed
+        shape = rows.windows, width, channels
+        pooled = tall if whole else workspace.take("columns", shape, rule.down)
         pooler.pool(strip.reshape(1, height, -1), rows, pooled.reshape(1, rows.windows, -1))
-        tall[:, left : left + width] = pooled
+        if not whole:
+            tall[:, left : left + width] = pooled
     return tall
 
 
