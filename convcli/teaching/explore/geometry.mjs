@@ -200,8 +200,8 @@ export function resolvedPads(padding, extent, anchor, shape, strides) {
       }
     }
     throw new UsageError(
-      "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H or " +
-        `T,B,L,R, not ${quoted(padding)}`,
+      `padding must be ${PADDING_RULES.join(", ")}, a number, (vertical, horizontal) or ` +
+        `(top, bottom, left, right), not ${quoted(padding)}`,
     );
   }
   const sides = Array.isArray(padding) ? padding : [padding];
@@ -217,7 +217,8 @@ export function resolvedPads(padding, extent, anchor, shape, strides) {
     }
   }
   throw new UsageError(
-    `padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not ${numbers.length}`,
+    "padding takes a number, (vertical, horizontal) or (top, bottom, left, right), not " +
+      `${numbers.length} numbers`,
   );
 }
 

@@ -78,7 +78,7 @@ function readPads(text) {
   const numbers = text.split(",");
   if (!/^\s*\d+\s*(,\s*\d+\s*){0,3}$/.test(text) || numbers.length === 3) {
     throw new UsageError(
-      `${quoted(text)} is not one of same, valid, full, N, V,H and T,B,L,R`,
+      `${quoted(text)} is not one of ${PADDING_RULES.join(", ")}, N, V,H and T,B,L,R`,
     );
   }
   return numbers.map(Number);
