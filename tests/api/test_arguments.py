@@ -768,17 +768,17 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "animate": (
         animate,
         {
-            "image": GRAY[:1, :2], "kernel": [[1]], "path": "a.gif",
+            "image": GRAY[:1, :2], "kernel": [[1]], "path": "a.webp",  # the fastest to write
             "operation": "correlate", "border": "zero", "stride": 1, "combine": None,
             "range": "clip", "first": (0, 1), "last": (0, 1), "step": 1, "fps": 5, "theme": "dark",
-            "dpi": 20, "width": None, "overwrite": True,
+            "dpi": 20, "width": 2, "overwrite": True,
         },
     ),
     "animate a signal": (
         animate,
         {
-            "image": [1, 2, 3], "kernel": [1, 2], "path": "a.pdf", "first": 1, "last": 1,
-            "dpi": 20, "overwrite": True,
+            "image": [1, 2, 3], "kernel": [1, 2], "path": "a.webp", "first": 1, "last": 1,
+            "dpi": 20, "width": 2, "overwrite": True,
         },
     ),
     "plot of an explanation": (EXPLAINED.plot, LOOK),
