@@ -76,7 +76,7 @@ addEventListener("load", () => document.fonts.ready.then(() => {
 
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
-    """The SVG of each command in each theme but dark, which is laid out as screen is."""
+    """The SVG of each command as a slide, and by turns on screen and on paper."""
     folder = tmp_path_factory.mktemp("drawings")
     rng = np.random.default_rng(5)
     Image.fromarray(rng.integers(0, 256, (60, 80, 3), np.uint8)).save(folder / "photo.png")
@@ -88,8 +88,8 @@ def drawings(tmp_path_factory):
     drawn = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name, command in COMMANDS.items():
-            for theme in ("screen", "slide", "paper"):
+        for number, (name, command) in enumerate(COMMANDS.items()):
+            for theme in ("slide", ("screen", "paper")[number % 2]):
                 target = f"{name}-{theme}.svg"
                 words = [*shlex.split(command), target, "--theme", theme, "--overwrite"]
                 done = CliRunner().invoke(root, words)

@@ -113,12 +113,16 @@ def images(figure):
     return [axes for axes in figure.axes if axes.images]
 
 
-LAID_OUT = ("screen", "slide", "paper")  # dark pages are those of screen in other colors
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("theme_name", LAID_OUT)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "theme_name"),
+    # Dark pages are those of screen in other colors.
+    [
+        (name, theme)
+        for n, name in enumerate(CASES)
+        for theme in ("slide", ("screen", "paper")[n % 2])
+    ],
+)
 def test_every_theme_keeps_its_page_and_its_text(name, theme_name, fits_page):
     pixels, texts, at, *number = CASES[name]
     fits_page(scene_of(pixels, texts, [at], *number, theme=theme_name).figure, theme_name)

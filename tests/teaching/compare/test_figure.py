@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from convcli.choices import THEMES
 from convcli.figure_options import FigureOptions
 from convcli.filtering.filter import Filter
 from convcli.filtering.run import filter_image
@@ -243,7 +242,7 @@ def test_signals_of_different_lengths_are_aligned(legible):
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", ["screen", "slide", "paper"])  # dark is screen in other colors
 @pytest.mark.parametrize("name", ["large", "matrix", "signal"])
 def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     image, options = IMAGES[name], FigureOptions(theme=theme)
