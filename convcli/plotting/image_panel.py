@@ -173,7 +173,8 @@ def color_note(
 def beyond_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
     """Return a line on the finite plain numbers that lie beyond the ends of the colors, if any.
 
-    Limits that the user has set need none: the ends of the bar are pointed.
+    Limits that the user has set need none: the ends of the bar are pointed. On a slide, the line
+    is short.
 
     >>> beyond_note(ImagePanel(np.array([[-9.0, 0, 1, 2]]), None), (-2, 2))
     '25.0 % of values lie beyond the colors, from -9'
@@ -185,6 +186,8 @@ def beyond_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
         above > 0
     )
     share = percent((below + above) / panel.pixels.size)
+    if theme().is_fixed:
+        return f"{share} beyond colors"
     return f"{share} of values lie beyond the colors, {' '.join(places)}"
 
 

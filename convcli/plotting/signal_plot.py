@@ -129,13 +129,7 @@ def draw_samples(
         exact: the same samples in their own number type, for the numbers.
     """
     is_short, channels = len(samples) <= MAX_STEMS, samples.shape[1]
-    texts: list[str] = []
-    room = _NUMBER_SHARE * inches / (len(samples) + 1)  # for each number
-    if channels == 1 and len(samples) <= _MAX_NUMBERED:
-        texts = cell_texts(samples if exact is None else exact, figure_options().digits)
-    number_points = min(theme().text + 1, room / (widest_text(texts) or 1.0))
-    if number_points < theme().number:
-        texts = []
+    texts, number_points = sample_numbers(samples, inches, exact)
     _set_limits(axes, samples, with_numbers=bool(texts), from_zero=is_short)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
     colors = CHANNEL_COLORS if channels > 1 else (_COLOR,)
@@ -150,6 +144,21 @@ def draw_samples(
             artists.append(axes.vlines(places, 0, heights, color=color, linewidth=1.2))
     numbers = zip(places, samples[:, 0], texts, strict=False)
     return artists + [_write_number(axes, *number, number_points) for number in numbers]
+
+
+def sample_numbers(
+    samples: Samples, inches: float, exact: NDArray[np.generic] | None = None
+) -> tuple[list[str], float]:
+    """Return the numbers beyond the stems of a signal, and their size in points.
+
+    There are none where they would touch. The arguments are those of `draw_samples`.
+    """
+    texts: list[str] = []
+    room = _NUMBER_SHARE * inches / (len(samples) + 1)  # for each number
+    if samples.shape[1] == 1 and len(samples) <= _MAX_NUMBERED:
+        texts = cell_texts(samples if exact is None else exact, figure_options().digits)
+    points = min(theme().text + 1, room / (widest_text(texts) or 1.0))
+    return (texts, points) if points >= theme().number else ([], points)
 
 
 def axes_inches(axes: Axes) -> float:

@@ -366,6 +366,18 @@ def stems(axes):
     return dots.get_xdata().tolist(), dots.get_ydata().tolist()
 
 
+@pytest.mark.parametrize("low", [-50, 0])
+def test_the_axes_of_signals_on_a_slide_end_near_their_values(low):
+    signals = tiles(RNG.integers(low, 50, (1, 40)), 6)
+    figure = draw_sheet(signals, scale="own", options=FigureOptions(theme="slide"))
+    for axes in figure.axes:
+        bottom, top = axes.get_ylim()
+        _, heights = axes.lines[1].get_data()
+        assert -60 < bottom <= heights.min()
+        assert heights.max() <= top < 60
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("sample", "value")
+
+
 @pytest.mark.parametrize("scale", ["own", "common"])
 def test_signals_are_stems_along_one_axis(scale, legible):
     drawn = [

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import WIDE, finite_extremes
-from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
+from convcli.plotting.heatmap import (
+    Heatmap,
+    HeatmapGroup,
+    arrangement,
+    kernel_part,
+    symmetric_limit,
+)
 from convcli.plotting.image_panel import (
     ImagePanel,
     common_cell,
@@ -13,14 +19,27 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import cell_texts, format_short, option_facts, percent
-from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, fits_line, plot_part
+from convcli.plotting.page import (
+    PagePlan,
+    PartOf,
+    RowsOf,
+    compose,
+    fits_line,
+    in_lines,
+    plot_part,
+    stacked,
+)
+from convcli.plotting.sample_scale import SAMPLE_NUMBERS, result_scale
 from convcli.plotting.save import NotebookFigure
+from convcli.plotting.sheet_tile import SheetTile
+from convcli.plotting.signal_plot import are_signals, samples_text, signal_axis, signal_samples
+from convcli.plotting.signal_sheet import signal_parts
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,7 +48,8 @@ from numpy.typing import NDArray
 
 from convcli.core.dtypes import saturate
 from convcli.figure_options import FigureOptions
-from convcli.geometry import ConvOptions, border_name, size_text
+from convcli.geometry import ConvOptions, Pair, border_name, size_text
+from convcli.signals import SampleAxis
 from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.images import PairImages
 from convcli.teaching.learn.text import Truth, round_weights, shown_weights, verdict_text
@@ -40,6 +60,7 @@ MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 _KERNEL, _SMALL_KERNEL, _EPOCH = 2.2, 1.6, 1.3  # longer sides
 _LOSS, _SMALL_LOSS, _SLIDE_LOSS = (4.0, 2.0), (3.4, 1.65), (2.8, 1.65)  # boxes of the losses
 _LEAST_SCALE = 0.6  # of images, before kernels on the way are left out
+_LEAST_ON_SLIDE = 0.4  # before the error or all images are
 _LARGEST = 1.5  # how much larger than that kernels and losses become to fill a page
 _MARGIN = 2.2  # of a page's width that four images do not take
 _NARROW = 10.0  # width of a page with few and small parts
@@ -75,34 +96,44 @@ def draw_learned(
     """
     with style_context(options or FigureOptions()):
         history = learned.history
-        pair = [] if images is None else _image_rows(images)
-        losses = [] if history is None else [loss_part(history)]
-        on_the_way = [] if history is None else _epoch_rows(learned, history, truth)
+        pair = [] if images is None else _image_rows(images, _shape_of(learned))
+        of_signals = images is not None and are_signals([images.before, images.after])
+        losses = [] if history is None else [_sized(loss_part(history, is_narrow=of_signals))]
         left_out = ["difference"] if truth is not None and _is_small() else []
         made_by = [] if images is None else model_facts(images.model)
         facts = ", ".join([*_facts(learned), *made_by])
         facts = "\n".join(filter(None, [verdict_text(learned, truth), facts]))
-
-        def rows_of(
-            rows: Sequence[Sequence[PartOf]], below: Sequence[Sequence[PartOf]], scale: float
-        ) -> Rows:
-            size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
-            return [
-                *([part(scale) for part in row] for row in pair),
-                *([part(size) for part in row] for row in (*rows, *below) if row),
-            ]
-
-        few = PagePlan(
-            partial(rows_of, _kernel_rows(learned, truth, losses), ()),
-            [*left_out, *["kernels on the way"] * bool(on_the_way)],
-        )
+        rows = _kernel_rows(learned, truth, losses)
+        way = ["kernels on the way"] * bool(losses)
+        few = PagePlan(_rows_of([*pair, *rows]), [*left_out, *way])
         if theme().is_fixed:
-            return compose([few], title=title, facts=facts)
+            if of_signals:  # the last row has room
+                last = [*pair[-1], *chain.from_iterable(rows)]
+                few = few._replace(rows=_rows_of([*pair[:-1], last]))
+            # Without room for all rows, the kernels stay.
+            kernels = few._replace(rows=_rows_of([*rows, *pair]))
+            return compose([few, kernels], title=title, facts=facts, least=_LEAST_ON_SLIDE)
         if history is None:
             return compose([few], title=title, facts=facts, least=_LEAST_SCALE)
         rows = _kernel_rows(learned, truth, losses, history.kernels)
-        plans = [PagePlan(partial(rows_of, rows, on_the_way), left_out), few]
+        on_the_way = _epoch_rows(learned, history, truth)
+        plans = [PagePlan(_rows_of([*pair, *rows, *on_the_way]), left_out), few]
         return compose(plans, title=title, facts=facts, least=_LEAST_SCALE)
+
+
+def _shape_of(learned: Estimate) -> Pair:
+    """Return the rows and columns of a learned kernel."""
+    rows, columns = learned.weights.shape[-2:]
+    return rows, columns
+
+
+def _rows_of(rows: Sequence[Sequence[PartOf]]) -> RowsOf:
+    return lambda scale: [[part(scale) for part in row] for row in rows if row]
+
+
+def _sized(part: PartOf) -> PartOf:
+    """Return a part that grows with the images, but shrinks less: it has numbers."""
+    return lambda scale: part(min(max(scale, 1.0), _LARGEST))
 
 
 def _kernel_rows(
@@ -111,17 +142,32 @@ def _kernel_rows(
     losses: list[PartOf],
     on_the_way: Sequence[Floats] = (),
 ) -> list[list[PartOf]]:
-    """Return the losses and the kernels in one row or two, or each kernel in a row of its own.
+    """Return the losses and the kernels in one row or two; wide kernels are below each other.
 
     The kernels have the colors of those on the way, if these are drawn.
     """
     kernels = _kernel_parts(learned, truth, is_signed=_has_negative(learned, truth, on_the_way))
-    if learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]:
-        return [losses, *([part] for part in kernels)]
+    kernels = [_sized(part) for part in kernels]
+    if _is_wide(learned):
+        below = [_one_of(kernels)]
+        fits = theme().width >= _NARROW and fits_line([part(1.0) for part in losses + below])
+        return [losses + below] if fits else [losses, *([part] for part in kernels)]
     if fits_line([part(1.0) for part in losses + kernels]):
         return [losses + kernels]
     # The last row is left out where a slide has no room for it.
     return [kernels, losses] if theme().is_fixed else [losses, kernels]
+
+
+def _is_wide(learned: Estimate) -> bool:
+    rows, columns = _shape_of(learned)
+    return columns >= WIDE * rows
+
+
+def _one_of(parts: Sequence[PartOf]) -> PartOf:
+    """Return parts below each other as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return lambda scale: stacked([part(scale) for part in parts])
 
 
 def _is_small() -> bool:
@@ -167,8 +213,15 @@ def model_facts(model: Model) -> list[str]:
     return facts + ["clipped pixels ignored"] * model.ignore_clipped
 
 
-def _image_rows(images: PairImages) -> list[list[PartOf]]:
-    """Return BEFORE, AFTER, the kernel's result and the error; a strip has a row of its own."""
+def _image_rows(images: PairImages, kernel_shape: Pair) -> list[list[PartOf]]:
+    """Return BEFORE, AFTER, the kernel's result and the error; a strip has a row of its own.
+
+    Signals are plots along one axis.
+    """
+    if are_signals([images.before, images.after]):
+        parts = _signal_parts(images, kernel_shape)
+        across = _signals_across()
+        return [parts[start : start + across] for start in range(0, len(parts), across)]
     side = (theme().width - _MARGIN) / 4
     made, ends = result_on_scale(images)
     shown = (images.before, images.after, made, images.error)
@@ -183,20 +236,74 @@ def _image_rows(images: PairImages) -> list[list[PartOf]]:
     return [[part] for part in parts] if columns >= WIDE * rows else [parts]
 
 
+def _signals_across() -> int:
+    """Return how many signals stand in one row; on a slide, the last has kernel and losses too."""
+    return 3 if theme().is_fixed else 2
+
+
+def _signal_parts(images: PairImages, kernel_shape: Pair) -> list[PartOf]:
+    """Return the plots of four signals; those of AFTER and of the result have one y axis."""
+    after, made = _result_places(images, kernel_shape)
+    largest = _largest_error(images.error)
+    shown = (
+        ("BEFORE", "", images.before, images.before_max, SAMPLE_NUMBERS),
+        ("AFTER", "", images.after, images.after_max, after),
+        ("learned result", "", images.made, images.after_max, made),
+        ("error", f"{largest} from AFTER", images.error, None, made),
+    )
+    tiles = []
+    for title, caption, pixels, white, places in shown:
+        samples = _as_stored(_shown_channels(pixels), white)
+        count = samples_text(signal_samples(samples))
+        note = ", ".join(filter(None, [count, caption]))
+        if theme().is_fixed:
+            note = caption.removesuffix(" from AFTER")
+        tiles.append(SheetTile(title, samples, white, note, places=places))
+    return signal_parts(tiles, ["before", "after", "after", "error"], _signals_across())
+
+
+def _result_places(images: PairImages, kernel_shape: Pair) -> tuple[SampleAxis, SampleAxis]:
+    """Return where the samples of AFTER and of the result stand on the x axis of BEFORE.
+
+    The result lacks the windows that reach beyond a border that is not known.
+    """
+    model, along = images.model, signal_axis(images.before) or 0
+    conv = ConvOptions(
+        model.operation, model.padding or "same", stride=model.stride, dilation=model.dilation
+    )
+    geometry = conv.geometry(images.before.shape[:2], kernel_shape)
+    after = result_scale(None, geometry, model.operation).places
+    if images.made.shape[along] == images.after.shape[along]:
+        return after, after
+    _, stride, before, _ = geometry.along(along)
+    return after, SampleAxis(after.start - (-before // stride) * after.step, after.step)
+
+
 def result_on_scale(images: PairImages) -> tuple[Floats, tuple[float, float] | None]:
     """Return the result, and the ends of the colors that it shares with AFTER; None for pixels.
 
-    Values just below 0 become 0 where AFTER has none below 0: they are errors of the weights, and
-    would give the result the colors of a signed map.
+    Where AFTER has no values below 0, those of the result are beyond the ends: else AFTER would
+    have the colors of a signed map for what the kernel has not learned. Those just below 0 become
+    0.
     """
     made = images.made
     if images.after_max is not None:
         return made, None
     low, high = finite_extremes(images.after)
+    shown = [_shown_channels(images.after), _shown_channels(made)]
     if low >= 0:
         made = np.where((made < 0) & (made > -_ROUNDING * high), 0.0, made)
-    shown = (_shown_channels(pixels) for pixels in (images.after, made))
+        shown[1] = np.maximum(_shown_channels(made), 0.0)
     return made, common_range([ImagePanel(pixels, None) for pixels in shown])
+
+
+def _as_stored(pixels: NDArray[np.generic], max_value: int | None) -> NDArray[np.generic]:
+    """Return a result as the pixels that would be stored; plain numbers stay as they are."""
+    if max_value is None or pixels.dtype.kind != "f":
+        return pixels
+    stored = np.empty(pixels.shape, np.uint8 if max_value == 255 else np.uint16)
+    saturate(pixels, stored)
+    return stored
 
 
 def _shown_channels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -227,39 +334,31 @@ def image_part_of(
     caption = size_text((rows, columns))
     if channels not in ((), (1,), (3,)):
         caption += f", channel 1 of {channels[0]}"
-    pixels = _shown_channels(pixels)
-    if max_value is not None and pixels.dtype.kind == "f":
-        stored = np.empty(pixels.shape, np.uint8 if max_value == 255 else np.uint16)
-        saturate(pixels, stored)
-        pixels = stored
-    panel = ImagePanel(pixels, max_value)
+    panel = ImagePanel(_as_stored(_shown_channels(pixels), max_value), max_value)
     ends = ends or common_range([panel])
     bar = value_bar(panel, ends) if max_value is None else None  # photographs need none
     return image_part(panel, side, title=title, caption=caption, ends=ends, bar=bar, cell=cell)
 
 
+def _largest_error(error: Floats) -> str:
+    return f"at most {format_short(float(np.abs(error).max()), 3)}"
+
+
 def error_part(error: Floats, side: float, *, cell: float | None = None) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
-    largest = f"at most {format_short(float(np.abs(error).max()), 3)}"
+    largest = _largest_error(error)
     caption = f"result - AFTER, {largest} apart"
     if error.ndim > 2:
         error = np.sqrt((error**2).mean(axis=2))
         caption += "; root mean square of the channels"
+    if _is_small():  # more lines would leave no room for the kernels
+        caption = largest if theme().is_fixed else f"{largest} from AFTER"
     panel = ImagePanel(error, None)
     ends = common_range([panel])
-    part = image_part(
+    return image_part(
         panel, side, title="error", caption=caption, ends=ends, bar=value_bar(panel, ends),
         cell=cell,
     )  # fmt: skip
-    if not _is_small():
-        return part
-
-    def short(scale: float) -> Part:  # more lines would leave no room for the kernels
-        whole = part(scale)
-        units = [line for line in whole.caption.split("\n") if line.startswith("bar: ")]
-        return whole._replace(caption="\n".join([f"{largest} from AFTER", *units]))
-
-    return short
 
 
 def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) -> list[PartOf]:
@@ -277,6 +376,9 @@ def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) ->
         kernels.append((truth.name, round_weights(truth.weights, decimals), limit))
         if not _is_small():
             kernels.append(("difference", difference, symmetric_limit(difference)))
+    # On slides, up to four channels are as large as a kernel without channels.
+    shown = min(len(learned.channels), MAX_CHANNELS)
+    across = shown if arrangement(shown)[0] == 1 and theme().is_fixed else 1
     alike = [weights for title, weights, _ in kernels if title != "difference"]
     return [
         kernel_part(
@@ -288,7 +390,7 @@ def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) ->
                 is_signed=is_signed,
                 alike=() if title == "difference" else alike,
             ),
-            _SMALL_KERNEL if _is_small() else _KERNEL,
+            _SMALL_KERNEL * across if _is_small() else _KERNEL,
             title=title,
             has_bar=truth is None or title != "learned",
         )
@@ -336,31 +438,43 @@ def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> lis
 
     def row(chosen: Sequence[tuple[int, Floats]]) -> list[PartOf]:
         return [
-            kernel_part(
-                heatmap_group(
-                    learned,
-                    round_weights(kernel, _EPOCH_DECIMALS),
-                    limit,
-                    _MAX_HISTORY_CHANNELS,
-                    is_signed=_has_negative(learned, truth, history.kernels),
-                ),
-                _EPOCH,
-                title=f"epoch {epoch}",
-                has_bar=epoch == history.epochs[-1],
+            _sized(
+                kernel_part(
+                    heatmap_group(
+                        learned,
+                        round_weights(kernel, _EPOCH_DECIMALS),
+                        limit,
+                        _MAX_HISTORY_CHANNELS,
+                        is_signed=_has_negative(learned, truth, history.kernels),
+                    ),
+                    _EPOCH,
+                    title=f"epoch {epoch}",
+                    has_bar=epoch == history.epochs[-1],
+                )
             )
             for epoch, kernel in chosen
         ]
 
-    if learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]:
-        return [[part] for part in row(kernels)]
+    if _is_wide(learned):  # which are low enough for several rows
+        parts = row(kernels)
+        across = max(len(in_lines([part(1.0) for part in parts])[0]), 1)
+        return [parts[start : start + across] for start in range(0, len(parts), across)]
     room = theme().width - 2 * _EDGE
     while len(kernels) > 2 and sum(part(1.0).width + 0.16 for part in row(kernels)) > room:
         del kernels[1 if len(kernels) % 2 else -2]
     return [row(kernels)]
 
 
-def loss_part(history: History, keep: Callable[[Axes], None] = lambda _: None) -> PartOf:
-    """Return the losses of a descent as a part; ``keep`` is called with its axes."""
+def loss_part(
+    history: History,
+    keep: Callable[[Axes], None] = lambda _: None,
+    *,
+    is_narrow: bool = False,
+) -> PartOf:
+    """Return the losses of a descent as a part; ``keep`` is called with its axes.
+
+    One that ``is_narrow`` has its legend below the curves on slides, too.
+    """
     facts = [f"rate {history.rate:.3g}, least squares {history.least:.3g}"]
     if history.through is not None:
         facts.append(f"after ReLU, which passes {percent(history.active)} of the windows")
@@ -384,6 +498,7 @@ def loss_part(history: History, keep: Callable[[Axes], None] = lambda _: None) -
         caption="" if theme().is_fixed else "\n".join(facts),
         xlabel="epoch",
         legend=[*(label for label, _, _ in _curves(history)), *_LEAST * _shows_least(history)],
+        is_below=is_narrow,
     )
 
 

@@ -268,17 +268,50 @@ def test_the_result_and_after_have_one_scale(lift, is_signed):
     assert (limits[0][0] < 0) == is_signed
 
 
-def test_a_slide_keeps_images_kernels_and_losses_beside_each_other():
-    before = read_image("@camera")  # where the errors are large at a few pixels
-    after = cross_correlate(before, "blur", dtype=np.uint8)
-    learned = learn_kernel(before, after, descent=True)
-    figure = learned.plot("blur", theme="slide", title="a.png → b.png")
-    assert {"BEFORE", "AFTER", "learned result", "error", "learned", "blur"} <= set(maps(figure))
+@pytest.mark.parametrize(
+    ("kernel", "dtype"), [("blur", np.uint8), ("sobel-x", None)], ids=["pixels", "values"]
+)
+def test_a_slide_keeps_images_kernels_and_losses_beside_each_other(kernel, dtype):
+    before = read_image("@camera")[::2, ::2]  # where the errors are large at a few pixels
+    learned = learn_kernel(
+        before, cross_correlate(before, kernel, dtype=dtype), descent=True, epochs=50
+    )
+    figure = learned.plot(kernel, theme="slide", title="a.png → b.png")
+    assert {"BEFORE", "AFTER", "learned result", "error", "learned", kernel} <= set(maps(figure))
     assert losses_of(figure)
-    words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    words = facts_of(figure)
     assert "left out: difference, kernels on the way" in words
-    assert "from AFTER" in words
+    assert "at most" in words
+    assert "% beyond colors" in words
     assert not [text for text in figure.texts if " rows" in text.get_text()]
+
+
+@pytest.mark.parametrize(("axis", "theme"), [(0, "slide"), (1, "paper")])
+def test_signals_are_stems_along_one_axis(theme, axis, fits_page):
+    before = np.expand_dims(RNG.integers(-999, 999, 40), 1 - axis)
+    after = cross_correlate(before, np.expand_dims([1.0, 2, 1], 1 - axis))
+    learned = learn_kernel(before, after, (3, 1) if axis == 0 else (1, 3), descent=True)
+    figure = learned.plot(theme=theme)
+    fits_page(figure, theme)
+    assert set(maps(figure)) >= {"learned"}
+    assert losses_of(figure)
+    plots = {title_of(axes): axes for axes in figure.axes if axes.get_xlabel() == "sample"}
+    drawn = {title: axes.lines[1].get_data() for title, axes in plots.items()}
+    for title, samples in (("BEFORE", before), ("AFTER", after)):
+        np.testing.assert_array_equal(drawn[title], [range(40), samples.ravel()])
+    places, made = drawn["learned result"]
+    np.testing.assert_array_equal(places, range(1, 39))
+    np.testing.assert_allclose(made, after.ravel()[1:-1], atol=1)
+    assert plots["AFTER"].get_ylim() == plots["learned result"].get_ylim()
+
+
+def test_equal_images_have_equal_colors():
+    image = read_image("@letter-h")
+    learned = learn_kernel(image, image, border="zero", descent=True, epochs=20)
+    shown = maps(learned.plot())
+    looks = [shown[name].images[0] for name in ("BEFORE", "AFTER", "learned result")]
+    assert learned.weights.min() < 0
+    assert {look.get_cmap().name for look in looks} == {"gray"}
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (30, 36, 3)], ids=["gray", "color"])
