@@ -88,6 +88,12 @@ class ToeplitzMethod(SumMethod):
         return bands
 
     @cached_property
+    def tile_columns(self) -> int:
+        """The most columns of one product."""
+        largest = max((band.size for band in self.bands.values()), default=1)
+        return min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // largest, 1))
+
+    @cached_property
     def precision(self) -> Precision | None:
         """The bound on the error of sums in float32, unless they are exact."""
         if self.dtype == DOUBLE or self.types.is_exact:
@@ -138,72 +144,62 @@ class ToeplitzMethod(SumMethod):
     ) -> tuple[list[Call], NDArray[Any]]:
         """Return the calls that sum all bands' products, and the sums, (count * d * R, W' * C)."""
         width = self.geometry.output_shape[1] * phases.interleaved
-        largest = max((band.size for band in self.bands.values()), default=1)
-        tiles = -(-width // min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // largest, 1)))
-        across = -(-width // tiles)
         sums = workspace.take_sums((count, self.rows, self.apart, width), self.dtype)
+        flat = sums.reshape(-1, width)
         if not self.bands:
             zero = np.zeros((), self.dtype)
-            return [(store, zero, zero, sums)], sums.reshape(-1, width)
-        calls: list[Call] = []
-        # A last tile ends with the row, and sums again some of what the one before has summed.
-        tiles = width // across
-        for start, number in [(0, tiles), (width - across, 1)][: 1 + (width % across > 0)]:
-            part = sums[..., start : start + number * across]
-            calls += self._multiply_tiles(
-                phases, start, part.reshape(*part.shape[:3], number, across), workspace
-            )
-        return calls, sums.reshape(-1, width)
-
-    def _multiply_tiles(
-        self, phases: Polyphase, start: int, sums: NDArray[Any], workspace: Workspace
-    ) -> Iterator[Call]:
-        """Yield the calls that store the sum of all bands' products for some tiles.
-
-        Args:
-            phases: of the strip.
-            start: the column of the sums where the first tile begins; the others follow it.
-            sums: (count, R, d, tiles, columns of a tile).
-            workspace: holds products.
-        """
-        stride, dilation = self.geometry.stride[1], self.geometry.dilation[1]
-        count, _, apart, tiles, across = sums.shape
-        item = self.dtype.itemsize
-        pitch = phases.pitch * item
-        strides = self.group * pitch, pitch, across * item, apart * pitch, item
+            return [(store, zero, zero, sums)], flat
         columns = [column for _, column in self.bands]
         neighbors = columns[-1] - columns[0] == len(columns) - 1 > 0
         # A single value would be added in another order than the values of a row.
         at_once = neighbors and sums.size > 1 and len(columns) * sums.nbytes <= AT_ONCE
         if at_once and self.geometry.stride == (1, 1):
-            bands = np.array(list(self.bands.values()))[:, None, None, None]
-            step = dilation * phases.interleaved
-            windows = np.ndarray(
-                (len(columns), count, apart, tiles, bands.shape[-1], across),
-                self.dtype,
-                phases.planes,
-                (columns[0] * step + start) * item,
-                (step * item, *strides),
-            )
             products = workspace.take("scratch", (len(columns), *sums.shape), self.dtype)
-            yield np.matmul, bands, windows, products.transpose(0, 1, 3, 4, 2, 5)
-            yield _add_all, products, products, sums
-            return
-        out, scratch = sums, workspace.take("scratch", sums.shape, self.dtype)
-        for (row_phase, column), band in self.bands.items():
-            offset, column_phase = divmod(column * dilation, stride)
-            plane = phases.row_index[row_phase], phases.column_index[column_phase]
-            windows = np.ndarray(
-                (count, apart, tiles, band.shape[1], across),
-                self.dtype,
-                phases.planes[0][plane],
-                (offset * phases.interleaved + start) * item,
-                strides,
-            )
-            yield np.matmul, band, windows, out.transpose(0, 2, 3, 1, 4)
+            bands = np.array(list(self.bands.values()))
+            calls = list(self._multiply_tiles(next(iter(self.bands)), bands, phases, products))
+            return [*calls, (_add_all, products, products, sums)], flat
+        out, scratch, calls = sums, workspace.take("scratch", sums.shape, self.dtype), []
+        for place, band in self.bands.items():
+            calls += self._multiply_tiles(place, band, phases, out)
             if out is scratch:
-                yield np.add, sums, scratch, sums
+                calls.append((np.add, sums, scratch, sums))
             out = scratch
+        return calls, flat
+
+    def _multiply_tiles(
+        self, place: Pair, bands: NDArray[Any], phases: Polyphase, out: NDArray[Any]
+    ) -> Iterator[Call]:
+        """Yield the calls that multiply one band, or the bands of neighboring kernel columns.
+
+        Args:
+            place: row phase and kernel column of the band, or of the first one.
+            bands: (R, K), or (bands, R, K).
+            phases: of the strip.
+            out: (count, R, d, W' * C), or (bands, count, R, d, W' * C).
+        """
+        stride, dilation = self.geometry.stride[1], self.geometry.dilation[1]
+        offset, column_phase = divmod(place[1] * dilation, stride)
+        plane = phases.planes[0, phases.row_index[place[0]], phases.column_index[column_phase]]
+        (*several, count, rows, apart, width), item = out.shape, self.dtype.itemsize
+        across = -(-width // -(-width // self.tile_columns))
+        pitch, step = phases.pitch * item, dilation * phases.interleaved * item
+        strides = *[step] * len(several), self.group * pitch, pitch, across * item, apart * pitch
+        one = len(several) + 1
+        axes = *range(one), one + 1, one + 2, one, one + 3
+        # A last tile ends with the row, and multiplies again what the one before has multiplied.
+        # Products are added in whole rows: numpy's functions are slow on rows with gaps.
+        for start, tiles in [(0, width // across), (width - across, 1)][: 1 + (width % across > 0)]:
+            windows: NDArray[Any] = np.ndarray(
+                (*several, count, apart, tiles, bands.shape[-1], across),
+                self.dtype,
+                plane,
+                (offset * phases.interleaved + start) * item,
+                (*strides, item),
+            )
+            part = out[..., start : start + tiles * across]
+            part = part.reshape(*several, count, rows, apart, tiles, across)
+            matrices = bands[:, None, None, None] if several else bands
+            yield np.matmul, matrices, windows, part.transpose(axes)
 
 
 def _add_all(products: NDArray[Any], _: NDArray[Any], out: NDArray[Any]) -> None:
