@@ -123,9 +123,16 @@ class Im2colMethod(SumMethod):
     ) -> Iterator[Call]:
         """Yield the calls that store the sums, (rows, W', N)."""
         rows, columns, filters = sums.shape
+        pixels = strip.reshape(-1, strip.shape[2])
+        is_pixel = self.taps == strip.shape[2] and len(pixels) == rows * columns  # each window
+        if is_pixel and strip.dtype == self.kind and self.filters.flags.f_contiguous:
+            # BLAS is as fast on pixels where they lie, if the filters are in Fortran's order: 1x1
+            # filters on a map of 28x28x256 take an eighth less.
+            yield from self._multiply(pixels.T, sums.reshape(-1, filters), workspace)
+            return
         planes = workspace.take("planes", (strip.shape[2], *strip.shape[:2]), self.kind)
         # Some pixels at a time stay in the cache: of 512 channels, that takes a sixth.
-        pixels, flat_planes = strip.reshape(-1, len(planes)), planes.reshape(len(planes), -1)
+        flat_planes = planes.reshape(len(planes), -1)
         step = max(TURNED_VALUES // len(planes), 1)
         for first in range(0, len(pixels), step):
             some = pixels[first : first + step].T
@@ -134,8 +141,8 @@ class Im2colMethod(SumMethod):
         step = columns if rows > 1 else max(STRIP_BYTES // self.filters[0].nbytes, 1)
         for left in range(0, columns, step):
             part = slice(left, min(left + step, columns))
-            if self.taps == len(planes) and planes[0].size == rows * (part.stop - part.start):
-                windows = planes.reshape(self.taps, -1)  # each window is a pixel
+            if is_pixel and rows * (part.stop - part.start) == len(pixels):
+                windows = planes.reshape(self.taps, -1)
             else:
                 windows = workspace.take(
                     "windows", (self.taps, rows * (part.stop - part.start)), self.kind
