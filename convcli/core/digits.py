@@ -7,6 +7,7 @@ spacing of its number type at 1. So 5.199999999999999 is written 5.2.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,26 +17,47 @@ _MOST_EXACT = 10_000  # numbers that are rounded one by one
 _MOST_DECIMALS = 30
 
 
-def reliable_decimals(dtype: DTypeLike, bound: float) -> int | None:
+def reliable_decimals(
+    dtype: DTypeLike, bound: float, own_decimals: int | None = None
+) -> int | None:
     """Return how many decimals of a result to write, ``floor(-log10(8 e B))``.
 
     Args:
         dtype: type of the result.
         bound: B, the largest sum of magnitudes, ``sum|w| * max|input| / |divisor| + |bias|``; for a
             layer without weights, the largest magnitude of its input or output.
+        own_decimals: from :func:`quotient_decimals`, of results that are rounded only once. All of
+            them are reliable where the type tells such numbers apart.
 
     Returns:
         A number of decimals, the same for a whole map; None for integers, which are exact.
 
     >>> reliable_decimals("float32", 200.0), reliable_decimals("float64", 20.0)
     (3, 13)
+    >>> reliable_decimals("float32", 200.0, own_decimals=4)  # 3193 / 16 is 199.5625
+    4
     """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         return None
     epsilon = float(np.finfo(np.result_type(dtype, np.float32)).eps)  # sums are never in float16
+    if own_decimals is not None and epsilon * bound <= 10.0**-own_decimals:
+        return own_decimals
     error = 8 * epsilon * bound
     return max(math.floor(-math.log10(error)), 0) if 0 < error < math.inf else 0
+
+
+def quotient_decimals(divisor: float, bias: float) -> int | None:
+    """Return how many decimals ``sum / divisor + bias`` has for whole sums; None if they never end.
+
+    >>> quotient_decimals(16, 0), quotient_decimals(0.5, -2.5), quotient_decimals(9, 0)
+    (4, 1, None)
+    """
+    parts = 1 / Fraction(str(divisor)), Fraction(str(bias))
+    for decimals in range(_MOST_DECIMALS):
+        if all(10**decimals % part.denominator == 0 for part in parts):
+            return decimals
+    return None
 
 
 def round_number(number: float, decimals: int | None, dtype: DTypeLike = np.float64) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.choices import SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction
 from convcli.core.correlate import KernelNumbers, feature_map, fits_in_place, run
+from convcli.core.digits import quotient_decimals
 from convcli.core.dtypes import saturate
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
@@ -70,6 +71,15 @@ class PlannedFilter(NamedTuple):
             return np.result_type(*(part.result for part in self.parts))
         kind = combined_type([plan.types for plan in self.plans], self.filter.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
+
+    @property
+    def own_decimals(self) -> int | None:
+        """How many decimals the values have, if they are exact sums, divided; None otherwise."""
+        types = self.plans[0].types
+        is_plain = self.filter.combine is None and self.weight is None and self.max_value is None
+        if self.parts or not (is_plain and types.is_exact):
+            return None
+        return quotient_decimals(types.divisor, cast("float", types.bias))  # of one filter
 
     def can_overwrite(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Return whether a result of this shape and type takes the memory of the planes.

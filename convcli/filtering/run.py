@@ -118,11 +118,12 @@ def filter_image(
         stats.dtype = value_type
         copies = planned.weight is None and copies_pixels(image_filter)
         if not copies:
-            stats.decimals = reliable_decimals(stats.dtype, bound)
+            stats.decimals = reliable_decimals(stats.dtype, bound, planned.own_decimals)
         if not copies or extremes:
+            own = None if extremes else planned.own_decimals
             if extremes and extremes[1] > extremes[0]:
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
-            result = result._replace(decimals=reliable_decimals(pixels.dtype, bound))
+            result = result._replace(decimals=reliable_decimals(pixels.dtype, bound, own))
     maps = f"{combine} of {len(planned.plans)} maps, each " if combine else ""
     missing = 0
     if planned.missing is not None:

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from convcli.choices import BORDERS
+from convcli.core.digits import round_values
 from convcli.core.methods import direct
 from convcli.core.missing import Missing
 from convcli.errors import ConvcliError, KernelError, UsageError
@@ -163,6 +164,20 @@ def test_a_raw_result_gets_the_percentiles_later():
     at_once = filter_image(image, base, 8)
     assert np.array_equal(later.image.pixels, at_once.image.pixels)
     assert later.stats.clipped == at_once.stats.clipped
+
+
+QUOTIENTS = [get_kernel("blur"), Kernel([[1, 2, 1]], -5), Kernel([[1, -1], [2, 1]], 0.5, 0.125)]
+
+
+@given(bytes_, st.sampled_from(QUOTIENTS))
+def test_quotients_that_end_are_written_whole(pixels, kernel):
+    divided, sums = (
+        through(ImageData(pixels, 8), Filter("test", (each,), range="raw")).image
+        for each in (kernel, Kernel(kernel.matrix))
+    )
+    shown = round_values(divided.pixels, divided.decimals).astype(str)
+    exact = sums.pixels / kernel.divisor + kernel.bias
+    assert np.array_equal(shown.astype(float), exact)
 
 
 def test_metadata_and_format_go_with_the_image_and_notes_do_not():

@@ -9,7 +9,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from convcli.core.digits import largest_magnitude, reliable_decimals, round_number
+from convcli.core.digits import (
+    largest_magnitude,
+    quotient_decimals,
+    reliable_decimals,
+    round_number,
+)
 from convcli.teaching.explain.computation import (
     Computation,
     Grid,
@@ -48,7 +53,8 @@ def as_shown(
     """
     bound = _bound(explanation) if scale is None else scale
     dtype, extremes = explanation.dtype, explanation.extremes
-    decimals = reliable_decimals(dtype, bound) if digits is None else digits
+    exact = None if scale is not None else _own_decimals(explanation)
+    decimals = reliable_decimals(dtype, bound, exact) if digits is None else digits
     own = dtype if dtype.startswith("float") else "float64"  # of values; sums are decimals
     pixel_decimals = decimals
     if extremes is not None and digits is None:
@@ -112,6 +118,22 @@ def _decimals_of_products(
     if digits is not None or decimals != 0:
         return decimals
     return reliable_decimals(dtype, largest_magnitude(np.array(part.products), dtype))
+
+
+def _own_decimals(explanation: Computation) -> int | None:
+    """Return how many decimals the value has, if it is an exact sum of integers, divided."""
+    responses = [response for output in explanation.outputs for response in output.responses]
+    numbers = (
+        number
+        for response in responses
+        for part in response.sums
+        for row in (*part.window, *part.weights)
+        for number in row
+    )
+    is_plain = explanation.combine is None and explanation.activation in ("none", "relu")
+    if is_plain and all(isinstance(number, int) for number in numbers):
+        return quotient_decimals(responses[0].divisor, responses[0].bias)
+    return None
 
 
 def _bound(explanation: Computation) -> float:
