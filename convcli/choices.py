@@ -61,6 +61,7 @@ ANCHORS: tuple[AnchorRule, ...] = get_args(AnchorRule)
 BORDERS: tuple[Border, ...] = get_args(Border)
 METHODS: tuple[Method, ...] = get_args(Method)
 COMBINATIONS: tuple[Combine, ...] = get_args(Combine)
+VALUE_COMBINATIONS = tuple(rule for rule in COMBINATIONS if rule != "direction")  # no colors
 RANGES: tuple[Range, ...] = get_args(Range)
 SCALED_RANGES = ("rescale", "percentile")  # black and white depend on the whole map
 PERCENTILES = (1.0, 99.0)  # that range percentile maps to black and white

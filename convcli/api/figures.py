@@ -10,7 +10,6 @@ from convcli.api.arguments import fill_value, in_arguments
 from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import (
-    COMBINATIONS,
     PERCENTILES,
     AnyBorder,
     Combine,
@@ -158,7 +157,6 @@ def plot(
             as_kernel_set(kernel),
             conv,
             *numbers,
-            rules=COMBINATIONS,
             missing=missing,
             percentile=percentile,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,8 +15,7 @@ from convcli.api.arguments import (
     optional_number,
     row_options,
 )
-from convcli.choices import PERCENTILES
-from convcli.core.combine import COMBINERS
+from convcli.choices import COMBINATIONS, PERCENTILES
 from convcli.core.dtypes import check_image
 from convcli.errors import UsageError
 from convcli.filtering.filter import Filter
@@ -62,15 +60,14 @@ def given_filter(
     combine: Any,
     range_name: Any,
     *,
-    rules: Sequence[str] = tuple(COMBINERS),
     missing: tuple[Any, Any, Any] | None = None,
     percentile: Any = PERCENTILES,
     several: bool = False,
 ) -> GivenFilter:
     """Return an image with its filter; :func:`convcli.explain` explains the arguments.
 
-    ``rules`` are those by which maps may be combined. ``missing`` is mask, nan and min_valid; None
-    if all pixels are needed. ``several`` tells whether kernels may have a map each.
+    ``missing`` is mask, nan and min_valid; None if all pixels are needed. ``several`` tells whether
+    kernels may have a map each.
 
     Raises:
         ConvcliError: as :func:`convcli.explain`.
@@ -87,8 +84,9 @@ def given_filter(
     check_image(pixels)
     divisor, bias = optional_number(divisor, "divisor"), optional_number(bias, "bias")
     members = kernels.kernels
-    if combine is not None and (len(members) < 2 or combine not in rules):
-        raise UsageError(f"combine needs two or more kernels and must be one of {', '.join(rules)}")
+    if combine is not None and (len(members) < 2 or combine not in COMBINATIONS):
+        words = ", ".join(COMBINATIONS)
+        raise UsageError(f"combine needs two or more kernels and must be one of {words}")
     if len(members) > 1 and not (several or combine or kernels.combine):
         raise UsageError(
             f"kernel is a list of {len(members)} kernels; pass one of them, or give combine, "

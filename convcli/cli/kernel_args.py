@@ -14,6 +14,7 @@ from convcli.choices import (
     METHOD_SYNONYMS,
     METHODS,
     PERCENTILES,
+    VALUE_COMBINATIONS,
     ChannelOrder,
 )
 from convcli.cli.options import (
@@ -285,7 +286,7 @@ def _combine(words: Iterable[str]) -> OptionDecl:
 
 _KERNEL = _kernel(required=True)
 _COMBINE = _combine(COMBINATIONS)
-_COMBINE_GRAY = _combine(word for word in COMBINATIONS if word != "direction")
+_COMBINE_GRAY = _combine(VALUE_COMBINATIONS)
 _SCALING = (
     kernel_option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
     kernel_option(

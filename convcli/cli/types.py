@@ -151,7 +151,7 @@ class PairType(ParsedType):
 
 
 class PaddingType(ParsedType):
-    """One of the words in :data:`convcli.choices.PADDINGS`, ``N``, ``V,H`` or ``T,B,L,R``."""
+    """A padding, as :data:`convcli.choices.PADDING_FORMS` has it."""
 
     def __init__(self) -> None:
         super().__init__("|".join(PADDING_FORMS), parse_padding, PADDINGS)

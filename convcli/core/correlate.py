@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from convcli.core.plan import Plan, make_plan
 from convcli.core.strip_sums import Strip, borrow_strip, give_back_strips
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
-from convcli.geometry import ConvOptions
+from convcli.geometry import ConvOptions, size_text
 
 MOST_SHARED = 0.25  # of a strip's rows, that it shares with the next if it is overwritten
 Sink = Callable[[slice, list[NDArray[Any]]], None]
@@ -101,7 +101,7 @@ def combined_map(
     Args:
         image: (H, W) or (H, W, C).
         kernels: two or more.
-        combine: a key of :data:`convcli.core.combine.COMBINERS`, but for ``direction``.
+        combine: one of :data:`convcli.choices.VALUE_COMBINATIONS`.
         options, dtype, method, threads, info: as for :func:`feature_map`.
 
     Raises:
@@ -113,7 +113,7 @@ def combined_map(
         make_plan(image, weights, options, divisor, bias, method, floats, info)
         for weights, divisor, bias in kernels
     ]
-    check_equal_shapes(plans)
+    check_equal_shapes(plan.shape for plan in plans)
     kind = combined_type([plan.types for plan in plans], combine)
     out = empty_map(plans[0].shape, requested or kind)
 
@@ -124,14 +124,19 @@ def combined_map(
     return out
 
 
-def check_equal_shapes(plans: Sequence[Plan]) -> None:
-    """Raise UsageError unless the maps of all plans have one shape."""
-    shapes = dict.fromkeys(plan.shape for plan in plans)
-    if len(shapes) > 1:
-        listed = ", ".join(map(str, shapes))
+def check_equal_shapes(shapes: Iterable[tuple[int, ...]]) -> None:
+    """Raise UsageError unless the maps of several kernels, (H, W) or (H, W, C), have one shape."""
+    different = set(shapes)
+    sizes = sorted({shape[:2] for shape in different})
+    if len(sizes) > 1:
+        texts = " and ".join(map(size_text, sizes))
         raise UsageError(
-            f"the kernels' maps have different shapes ({listed}) and cannot be combined; "
-            "padding 'same' makes them equal"
+            f"the kernels' maps differ in size: {texts}; padding same makes them equal"
+        )
+    if len(different) > 1:
+        raise UsageError(
+            "a map of one channel and one of several cannot be combined; give only kernels that "
+            "sum over the channels, or none"
         )
 
 

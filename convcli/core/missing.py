@@ -295,8 +295,7 @@ def partial_map(
         image: (H, W) or (H, W, C).
         missing: which are.
         kernels: one, or several whose maps are combined.
-        combine: a key of :data:`convcli.core.combine.COMBINERS`, but for ``direction``; None for
-            one kernel.
+        combine: one of :data:`convcli.choices.VALUE_COMBINATIONS`; None for one kernel.
         options, dtype, method, threads: as for :func:`convcli.core.correlate.feature_map`.
 
     Returns:
@@ -312,7 +311,7 @@ def partial_map(
     parts = [
         PartialSums(pixels, where, kernel, options, missing.min_valid, method) for kernel in kernels
     ]
-    check_equal_shapes([part.plan for part in parts])
+    check_equal_shapes(part.plan.shape for part in parts)
     kind = np.result_type(*(part.result for part in parts))
     out = empty_map(parts[0].plan.shape, requested or kind)
 

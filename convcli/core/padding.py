@@ -133,14 +133,8 @@ class PaddedRows:
 
     def dtype_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """Return the type of a padded image: its own, or float64 if that cannot hold the fill."""
-        if not self.fill:
-            return dtype
-        try:
-            with np.errstate(over="ignore"):
-                holds_fill = float(dtype.type(self.fill)) == self.fill
-        except (OverflowError, ValueError):  # infinity or NaN as an integer
-            holds_fill = False
-        return dtype if holds_fill else np.dtype(np.float64)
+        holds = not self.fill or can_hold(dtype, self.fill, exactly=True)
+        return dtype if holds else np.dtype(np.float64)
 
     def copy(self, image: NDArray[np.generic], first: int, out: NDArray[np.generic]) -> None:
         """Copy rows of the padded image, from row ``first`` on.
@@ -311,15 +305,18 @@ def pad_array(
     return padded
 
 
-def can_hold(dtype: np.dtype[Any], number: float) -> bool:
-    """Tell whether a type of real numbers holds a number, which a type of floats may round.
+def can_hold(dtype: np.dtype[Any], number: float, *, exactly: bool = False) -> bool:
+    """Tell whether a type of real numbers holds a number; floats may round it, unless ``exactly``.
 
     >>> can_hold(np.dtype("u1"), 255), can_hold(np.dtype("u1"), 0.5), can_hold(np.dtype("f4"), 0.1)
     (True, False, True)
+    >>> can_hold(np.dtype("f4"), 0.1, exactly=True)
+    False
     """
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return bool(np.isfinite(dtype.type(number))) or not math.isfinite(number)
+            held = float(dtype.type(number))
+        return held == number if exactly else math.isfinite(held) or not math.isfinite(number)
     if dtype.kind == "b":
         return number in (0, 1)
     limits = np.iinfo(dtype)

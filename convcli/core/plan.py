@@ -82,7 +82,7 @@ class Plan:
     @property
     def method(self) -> str:
         """The name of the method that sums the windows."""
-        return self.methods[0].describe().partition(":")[0]
+        return self.methods[0].name
 
     @property
     def border(self) -> str:

@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from convcli.choices import SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction
-from convcli.core.correlate import KernelNumbers, feature_map, fits_in_place, run
+from convcli.core.correlate import (
+    KernelNumbers,
+    check_equal_shapes,
+    feature_map,
+    fits_in_place,
+    run,
+)
 from convcli.core.digits import quotient_decimals
 from convcli.core.dtypes import saturate
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import KernelError, UsageError
 from convcli.filtering.filter import Filter, hue_axes, kernel_bias
-from convcli.geometry import ConvOptions, size_text
+from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, packed, rgbx_of
 from convcli.images.linear_light import from_light, light_of, to_light
 from convcli.images.value_range import ValueRange, ValueStats, percentiles, to_eight_bits
@@ -200,12 +206,7 @@ def plan_filter(image: ImageData, image_filter: Filter) -> PlannedFilter:
         plans = [part.plan for part in parts]
     else:
         plans = [plan_kernel(image, sums, kernel) for kernel in image_filter.kernels]
-    if len({plan.shape for plan in plans}) > 1:
-        sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
-        raise UsageError(
-            f"the kernels' maps have different sizes ({sizes}) and cannot be combined; "
-            "use --padding same"
-        )
+    check_equal_shapes(plan.shape for plan in plans)
     alpha, axes = None, None
     if image.alpha is not None and image_filter.alpha == "keep":
         alpha = sample_at_anchors(image.alpha, plans[0].geometry, plans[0].border)
@@ -357,8 +358,3 @@ def check_method(image_filter: Filter) -> None:
     for kernel in image_filter.kernels:
         pixels = np.zeros((*kernel.shape, *kernel.matrix.shape[-3:-2]), np.uint8)
         plan_kernel(ImageData(pixels, 8), image_filter._replace(conv=ConvOptions()), kernel)
-
-
-def _shape_text(shape: tuple[int, ...]) -> str:
-    channels = f" in {shape[2]} channels" if len(shape) == 3 else ""
-    return f"{size_text(shape)}{channels}"

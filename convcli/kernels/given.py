@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.choices import COMBINATIONS
+from convcli.choices import VALUE_COMBINATIONS
 from convcli.core.correlate import KernelNumbers
 from convcli.core.dtypes import as_numbers
 from convcli.errors import KernelError, UsageError, short_repr
@@ -18,8 +18,6 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 
 KernelLike = ArrayLike | Kernel | KernelSet | str | Sequence[Kernel | str]
-
-COMBINED = tuple(rule for rule in COMBINATIONS if rule != "direction")  # which gives colors
 
 
 class GivenKernels(NamedTuple):
@@ -114,8 +112,10 @@ def _check_set(given: KernelSet) -> None:
         raise KernelError("a KernelSet needs a tuple of Kernels")
     _check_members(members, "kernels")
     rule: Any = given.combine
-    if rule is not None and not (isinstance(rule, str) and rule in COMBINED):
-        raise UsageError(f"combine must be one of {', '.join(COMBINED)}, not {short_repr(rule)}")
+    if rule is not None and not (isinstance(rule, str) and rule in VALUE_COMBINATIONS):
+        raise UsageError(
+            f"combine must be one of {', '.join(VALUE_COMBINATIONS)}, not {short_repr(rule)}"
+        )
 
 
 def _check_members(members: Sequence[Any], name: str) -> None:

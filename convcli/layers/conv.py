@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
-from convcli.core.correlate import KernelNumbers, run
+from convcli.core.correlate import KernelNumbers, check_equal_shapes, run
 from convcli.core.depthwise import depthwise
 from convcli.core.dtypes import DOUBLE, float_type, int_if_whole, smallest_integer, with_channels
 from convcli.core.grouped import grouped
 from convcli.core.memory import MASKED, strip_bytes
 from convcli.core.plan import Plan, as_applied, make_plan
 from convcli.errors import KernelError, UsageError, count_text
-from convcli.geometry import ConvOptions, Geometry, Pair, border_name, size_text
+from convcli.geometry import ConvOptions, Geometry, Pair, border_name
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
@@ -114,9 +114,7 @@ class Conv:
         """
         self._check_groups(shape[2])
         sizes = {self.kernel_geometry(kernel, shape).output_shape for kernel in self.kernels}
-        if len(sizes) > 1:
-            texts = " and ".join(map(size_text, sorted(sizes)))
-            raise UsageError(f"the kernels' maps differ in size: {texts}; use --padding same")
+        check_equal_shapes(sizes)
         channels = sum(_count_maps(group, shape) for group in self.sets)
         if isinstance(self.bias, tuple) and len(self.bias) != channels:
             numbers, maps = count_text(len(self.bias), "number"), count_text(channels, "map")

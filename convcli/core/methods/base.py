@@ -104,6 +104,11 @@ class SumMethod:
     is_bound: bool = False
 
     @property
+    def name(self) -> str:
+        """The method, as :data:`convcli.choices.METHODS` has it."""
+        raise NotImplementedError
+
+    @property
     def sums_all(self) -> bool:
         """Whether the sums of every strip are accurate, also of one that holds NaN."""
         return False
@@ -165,4 +170,8 @@ class SumMethod:
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
+        return f"{self.name}: {self.cost_text()}"
+
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         raise NotImplementedError

@@ -62,6 +62,11 @@ class DirectMethod(SumMethod):
         self._passes: dict[tuple[int, ...], list[Passes]] = {}  # of each shape of a strip
 
     @property
+    def name(self) -> str:
+        """The way that the taps are summed: all of them, or a column and then a row."""
+        return "direct" if self.schedules()[0].column is None else "separable"
+
+    @property
     def sums_all(self) -> bool:
         """Whether the sums of every strip are accurate: but for float32, they are."""
         return self.dtype != SINGLE
@@ -80,14 +85,13 @@ class DirectMethod(SumMethod):
         """Return how many output rows to compute at a time."""
         return rows_per_strip(self.geometry, channels, self.summed_in)
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         schedules = self.schedules()
         taps = sum(schedule.taps for schedule in schedules)
         cost = count_text(sum(schedule.cost for schedule in schedules), "pass")
-        how = "direct: "
-        if schedules[0].column is not None:
-            how = "separable: a box and a rest, " if schedules[0].rest.any() else "separable: "
+        is_split = schedules[0].column is not None and schedules[0].rest.any()
+        how = "a box and a rest, " if is_split else ""
         return f"{how}{count_text(taps, 'tap')} in at most {cost} over {self.summed_in}"
 
     def bind(

@@ -59,6 +59,8 @@ class FftMethod(SumMethod):
         valid: rows and columns of a tile's product that are valid.
     """
 
+    name = "fft"
+
     def __init__(self, types: SumTypes, geometry: Geometry) -> None:
         self.kernel, self.accumulator, self.geometry = types.weights, types.accumulator, geometry
         self.result = types.result
@@ -89,9 +91,9 @@ class FftMethod(SumMethod):
         """Return how many output rows to compute at a time."""
         return self.valid[0]
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
-        return f"fft: tiles of {size_text(self.tile)} over float64"
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
+        return f"tiles of {size_text(self.tile)} over float64"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows channel by channel; None unless all values are finite."""

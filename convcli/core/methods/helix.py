@@ -37,6 +37,7 @@ class HelixMethod(SumMethod):
         geometry: pads, stride, dilation and sizes.
     """
 
+    name = "direct"
     dtype = DOUBLE
     is_bound = True
 
@@ -56,10 +57,10 @@ class HelixMethod(SumMethod):
         """Return how many output rows to compute at a time: all, since there are few."""
         return self.geometry.output_shape[0]
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         taps = count_text(int(np.count_nonzero(self.types.weights)), "tap")
-        return f"direct: {taps} in one call over {self.dtype}"
+        return f"{taps} in one call over {self.dtype}"
 
     def bind(
         self, strip: NDArray[Any], rows: int, workspace: Workspace

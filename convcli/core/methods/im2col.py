@@ -52,6 +52,8 @@ class Im2colMethod(SumMethod):
         dtype: the type to multiply in, float32 or float64.
     """
 
+    name = "matrix"
+
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         self.types, self.geometry, self.kind = types, geometry, dtype
         self.taps: int = types.weights[0].size
@@ -93,11 +95,11 @@ class Im2colMethod(SumMethod):
         strips = MIN_STRIPS if positions >= MANY_WINDOWS else 1 + (positions >= 2 * MIN_POSITIONS)
         return min(rows, -(-height // strips))
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         filters = count_text(len(self.types.weights), "filter")
         size = f"windows of {count_text(self.taps, 'tap')} times {filters}"
-        return f"matrix: {size}, over {self.kind}"
+        return f"{size}, over {self.kind}"
 
     def magnitude(self, strip: NDArray[Any], rows: int, highest: float) -> float:
         """Return the root mean square of the values in the window where it is largest."""

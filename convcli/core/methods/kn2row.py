@@ -39,6 +39,8 @@ class Kn2rowMethod(SumMethod):
         dtype: the type to multiply in: float64, or one that holds all sums of integers.
     """
 
+    name = "matrix"
+
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         self.types, self.geometry, self.kind = types, geometry, dtype
 
@@ -52,11 +54,11 @@ class Kn2rowMethod(SumMethod):
         """Return how many output rows to compute at a time."""
         return strip_rows(self.geometry, channels)
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         filters, taps = len(self.types.weights), self.types.weights[0].size
         size = f"{count_text(taps, 'tap')} times {count_text(filters, 'filter')}"
-        return f"matrix: {size}, shifted, over {self.kind}"
+        return f"{size}, shifted, over {self.kind}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
         """Sum the windows over the channels, for every filter."""

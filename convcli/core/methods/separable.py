@@ -46,6 +46,7 @@ class SeparableMethod(SumMethod):
         dtype: the type to multiply in, float32 or float64.
     """
 
+    name = "separable"
     dtype: np.dtype[Any]
 
     def __init__(
@@ -86,10 +87,10 @@ class SeparableMethod(SumMethod):
         """Return how many padded rows the bands of some output rows cover, with a spare one."""
         return self.geometry.rows_needed(-(-rows // self.rows) * self.rows) + 1
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         column, row = (size_text(band.shape) for band in self.bands)
-        return f"separable: products with bands of {column} and {row} over {self.dtype}"
+        return f"products with bands of {column} and {row} over {self.dtype}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
         """Sum the windows channel by channel."""

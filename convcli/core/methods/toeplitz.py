@@ -54,6 +54,7 @@ class ToeplitzMethod(SumMethod):
         dtype: the type to multiply in, float32 or float64.
     """
 
+    name = "toeplitz"
     dtype: np.dtype[Any]
     is_bound = True
 
@@ -118,10 +119,10 @@ class ToeplitzMethod(SumMethod):
         spare = int(self.geometry.stride == (1, 1))  # otherwise each phase has one
         return self.geometry.rows_needed(-(-rows // self.group) * self.group) + spare
 
-    def describe(self) -> str:
-        """Return the method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
         size = size_text(next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape)
-        return f"toeplitz: {len(self.bands)} products with bands of {size} over {self.dtype}"
+        return f"{len(self.bands)} products with bands of {size} over {self.dtype}"
 
     def bind(
         self, strip: NDArray[Any], rows: int, workspace: Workspace

@@ -112,6 +112,11 @@ class TurnedMethod(SumMethod):
         return layout, self.make(self.types, layout.geometry)
 
     @property
+    def name(self) -> str:
+        """The other method's."""
+        return self._usual_method.name
+
+    @property
     def precision(self) -> Precision | None:
         """The other method's; it does not depend on how many rows a strip has."""
         return self._usual_method.precision
@@ -129,10 +134,10 @@ class TurnedMethod(SumMethod):
         """Return how many output rows to compute at a time."""
         return rows_per_strip(self.geometry, channels, self.dtype)
 
-    def describe(self) -> str:
-        """Return the other method's name and its cost."""
+    def cost_text(self) -> str:
+        """Return the operations of the other method, and where it goes along."""
         how = "along rows" if self.axis else "in pieces side by side"
-        return f"{self._usual_method.describe()}, {how}"
+        return f"{self._usual_method.cost_text()}, {how}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows; None if the other method cannot."""

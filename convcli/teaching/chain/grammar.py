@@ -15,7 +15,6 @@ from convcli.choices import (
     BORDER_SYNONYMS,
     BORDERS,
     CHANNEL_ORDERS,
-    COMBINATIONS,
     METHOD_SYNONYMS,
     METHODS,
     OPERATIONS,
@@ -23,6 +22,7 @@ from convcli.choices import (
     PADDINGS,
     POOLINGS,
     UPSAMPLINGS,
+    VALUE_COMBINATIONS,
 )
 from convcli.errors import UsageError, shown
 from convcli.geometry import parse_anchor, parse_padding, parse_pair
@@ -135,7 +135,7 @@ _CONV_OPTIONS = (
     ),
     OptionSyntax(
         "--combine", "Combine the kernels' maps into one.",
-        _words([word for word in COMBINATIONS if word != "direction"]), group="Kernel"
+        _words(VALUE_COMBINATIONS), group="Kernel"
     ),
     OptionSyntax("--normalize", "Divide by the sum of the weights.", default=False, group="Kernel"),
     OptionSyntax(

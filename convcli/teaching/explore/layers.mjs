@@ -102,7 +102,7 @@ function planConv({ groups, conv, runs = 1 }, [rows, columns, channels]) {
   if (sizes.size > 1) {
     const texts = [...sizes.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(sizeText);
     throw new UsageError(
-      `the kernels' maps differ in size: ${texts.join(" and ")}; use --padding same`,
+      `the kernels' maps differ in size: ${texts.join(" and ")}; padding same makes them equal`,
     );
   }
   const maps = groups.reduce((sum, group) => sum + countMaps(group, channels), 0);

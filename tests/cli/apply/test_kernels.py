@@ -66,7 +66,7 @@ def test_combine_overrules_a_familys_own(apply, gray, load, by_scipy):
 
 def test_maps_of_different_sizes_cannot_be_combined(apply, gray):
     flags = ("-k", "box:3", "-k", "box:5", "--combine", "sum", "--padding", "valid")
-    apply(*flags, "gray.png", "-o", "o.png").fails(1, "gray.png: ", "different sizes")
+    apply(*flags, "gray.png", "-o", "o.png").fails(1, "gray.png: ", "differ in size: ")
 
 
 def test_a_gray_map_and_a_color_map_cannot_be_combined(apply, photo, save):
