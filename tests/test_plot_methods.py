@@ -260,9 +260,9 @@ def test_a_narrow_page_is_no_long_column(width):
     [
         ("operation", "convolve"), ("padding", np.array([1, 2])), ("border", "wrap"), ("fill", 3),
         ("stride", 2), ("dilation", (2, 2)), ("anchor", "after"), ("divisor", 2), ("bias", 1),
-        ("combine", "sum"), ("range", "raw"), ("panels", ["kernel"]), ("titles", ["one"]),
-        ("layout", "row"), ("limits", (0, 1)), ("overlay", True), ("mask", [[1]]),
-        ("nan", "ignore"), ("min_valid", 0.5),
+        ("combine", "sum"), ("range", "raw"), ("percentile", (2, 98)), ("panels", ["kernel"]),
+        ("titles", ["one"]), ("layout", "row"), ("limits", (0, 1)), ("overlay", True),
+        ("mask", [[1]]), ("nan", "ignore"), ("min_valid", 0.5),
     ],
 )  # fmt: skip
 def test_a_kernel_alone_takes_no_argument_of_a_filtered_image(name, value):

@@ -69,8 +69,9 @@ def check_unused(function: Callable[..., Any], given: Mapping[str, Any], reason:
     """
     parameters = signature(function).parameters
     for name, value in given.items():
+        default = parameters[name].default
         is_plain = value is None or isinstance(value, str | int | float)
-        if not is_plain or value != parameters[name].default:
+        if value is not default and not (is_plain and value == default):
             raise UsageError(f"{name}: {reason}")
 
 
