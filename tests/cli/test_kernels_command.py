@@ -180,7 +180,7 @@ def test_options_of_a_list_without_meaning_are_refused(flags, said):
 def test_list_plot_on_an_image(tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
     target = tmp_path / "sheet.png"
-    run("list", "--plot", str(target), "--on", str(tmp_path / "red.png"))
+    run("list", "--plot", str(target), "--on", str(tmp_path / "red.png"), "--group", "sharpening")
     assert target.exists()
     np.save(tmp_path / "five.npy", np.zeros((2, 2, 5)))
     with pytest.raises(ImageError, match=r"five\.npy: has 5 channels; kernels are shown on gray"):

@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {
     "chain": (["chain", "gray.png", "conv", "-k", "blur", "relu"], "--plot", ""),
     "compare": (["compare", "-k", "blur", "gray.png", "--vary", "padding"], "-o", ""),
     "explain": (["explain", "-k", "blur", "--at", "1,2", "gray.png"], "-o", ""),
-    "kernels list": (["kernels", "list", "--group", "gradient"], "--plot", ""),
+    "kernels list": (["kernels", "list", "--group", "sharpening"], "--plot", ""),
     "kernels show": (["kernels", "show", "sobel-x", "--frequency"], "--plot", ""),
     "learn": (["learn", "gray.png", "gray.png"], "--plot", "kernel 3x3"),
     "pad": (["pad", "--padding", "2", "gray.png"], "--plot", ""),

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from convcli.choices import THEMES
 from convcli.errors import ImageError
 from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData
@@ -44,12 +43,10 @@ def said(figure):
     return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
-@pytest.mark.slow
-def test_a_slide_says_that_its_kernels_have_no_numbers():
-    for group, missing in (("random", False), (None, True)):
-        figure = draw_catalogue(demo_image(), group, FigureOptions(theme="slide"))
-        assert ("numbers that do not fit" in said(figure)) == missing
-        assert missing != any(axes.texts for axes in figure.axes)
+def test_a_slide_of_few_kernels_has_their_numbers():
+    figure = draw_catalogue(demo_image(), "random", FigureOptions(theme="slide"))
+    assert "numbers that do not fit" not in said(figure)
+    assert any(axes.texts for axes in figure.axes)
 
 
 def test_there_is_one_tile_of_each_entry_in_the_catalogues_order(tiles):
@@ -161,7 +158,7 @@ def test_plain_numbers_are_drawn_as_values_in_thin_tiles_too(legible):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", ["screen", "slide", "paper"])
 def test_a_group_is_drawn_alone_in_every_theme(theme, fits_page):
     figure = draw_catalogue(demo_image(), "smoothing", FigureOptions(theme=theme))
     fits_page(figure, theme)
@@ -175,6 +172,8 @@ def test_a_slide_of_all_says_what_it_leaves_out(legible):
     figure = draw_catalogue(demo_image(), options=FigureOptions(theme="slide"))
     legible(figure)
     assert f"of {len(FLAT) + 1} tiles; --group NAME draws one group" in said(figure)
+    assert "numbers that do not fit" in said(figure)
+    assert not any(axes.texts for axes in figure.axes)
 
 
 @pytest.mark.slow
