@@ -16,7 +16,7 @@ from convcli.geometry import Pair
 from convcli.plotting.labels import text_width
 from convcli.plotting.style import Box, figure_options, theme
 
-WIDE = 2.5  # least ratio of width to height of an image with its color bar below
+WIDE = 2.5  # least ratio of width to height of a strip, whose color bar is below it
 MAX_TICKED = 16  # rows or columns of a grid with a tick at each
 BAR_THICKNESS = 0.12  # inches
 

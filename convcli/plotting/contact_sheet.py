@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ from convcli.plotting.page import (
     beside,
     blank,
     compose,
+    fit_columns,
     flow,
 )
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
@@ -127,10 +129,18 @@ def draw_sheet(
         tiles = _with_titles(tiles, options.titles)
         is_common = scale == "common"
         if _are_signals(shown):
-            plan = PagePlan(signal_rows(tiles, together, common=is_common))
-            return compose([plan], title=title, facts=facts, unit=unit, by_part=True)
-        plans = _image_plans(tiles, together, common=is_common, is_compact=is_compact)
-        return compose(plans, title=title, facts=facts, unit=unit, by_part=True, least=_LEAST_SCALE)
+            bare = [tile._replace(caption=tile.short) for tile in tiles]
+            plans = [
+                PagePlan(signal_rows(tiles, together, common=is_common)),
+                PagePlan(signal_rows(bare, together, common=is_common), ["sizes and extremes"]),
+            ]
+            return compose(plans, title=title, facts=facts, unit=unit, by_part=True)
+        plans_of = partial(_image_plans, tiles, together, common=is_common, is_compact=is_compact)
+        has_pairs = theme().is_fixed and together > 1 and options.layout is None
+        return compose(
+            plans_of(), others=[plans_of(is_upright=True)] * has_pairs, title=title, facts=facts,
+            unit=unit, by_part=True, least=_LEAST_SCALE,
+        )  # fmt: skip
 
 
 def _are_signals(images: Sequence[NDArray[Any]]) -> bool:
@@ -282,9 +292,17 @@ def _choose_colors(
 
 
 def _image_plans(
-    tiles: Sequence[SheetTile], together: int, *, common: bool, is_compact: bool
+    tiles: Sequence[SheetTile],
+    together: int,
+    *,
+    common: bool,
+    is_compact: bool,
+    is_upright: bool = False,
 ) -> list[PagePlan]:
-    """Return plans of a sheet of images with less and less detail."""
+    """Return plans of a sheet of images with less and less detail.
+
+    With ``is_upright``, tiles that belong together stand below each other.
+    """
     white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
     panels = [
         ImagePanel(white, 255)
@@ -345,7 +363,8 @@ def _image_plans(
             parts.append(_with_details(part, tile, panel, scheme.ends, side, ticks=ticks))
         if not is_small:  # smaller letters, and narrow tiles
             parts = [part._replace(is_small=True, letters=7) for part in parts]
-        return _with_bars(parts, colors, shared, len(tiles) if is_free else most, together)
+        across = len(tiles) if is_free else most
+        return _with_bars(parts, colors, shared, across, together, is_upright=is_upright)
 
     in_color = [f"{t.title}: {text}" for t, (text, _) in zip(tiles, meanings, strict=True) if text]
     keys = [text for tile in tiles for text in tile.legend] + in_color[: len(in_color) == 1]
@@ -475,6 +494,8 @@ def _with_bars(
     shared: Sequence[object],
     most: int,
     together: int,
+    *,
+    is_upright: bool,
 ) -> Rows:
     """Return tiles in rows, with the bar of each shared scale in the first row that has it."""
     bars = {}
@@ -482,19 +503,41 @@ def _with_bars(
         if key is not None and scheme.bar is not None and figure_options().bars:
             bars[key] = scheme.bar
     widths = [bar.space(below=False) + theme().line for bar in bars.values()]
-    rows = [list(row) for row in flow(parts, most=most, width=sum(widths), together=together)]
-    across = len(rows[0])
+    if is_upright:
+        rows, row_of = _upright(parts, sum(widths), together)
+    else:
+        flowed = flow(parts, most=most, width=sum(widths), together=together)
+        rows = [list(row) for row in flowed]
+        row_of = [n // len(rows[0]) for n in range(len(parts))]
     beside_rows: list[list[Part]] = [[] for _ in rows]
     for key, bar in bars.items():
         holders = [n for n, other in enumerate(shared) if other == key]
-        row = holders[0] // across
-        height = max(parts[n].box[1] for n in holders if n // across == row)
-        is_for_all = row < holders[-1] // across and len(holders) == len(parts)
+        row = row_of[holders[0]]
+        height = max(parts[n].box[1] for n in holders if row_of[n] == row)
+        is_for_all = row < row_of[holders[-1]] and len(holders) == len(parts)
         beside_rows[row].append(_bar_part(bar, height, ", all tiles" * is_for_all))
     columns = max(map(len, beside_rows))
     for row_parts, extra in zip(rows, beside_rows, strict=True):
         row_parts += [*extra, *[blank((0.0, 0.1))] * (columns - len(extra))]
     return rows
+
+
+def _upright(
+    parts: Sequence[Part], width: float, together: int
+) -> tuple[list[list[Part]], list[int]]:
+    """Return tiles in rows, those that belong together below each other, and the row of each.
+
+    ``width`` is that of the bars.
+    """
+    groups = [parts[start : start + together] for start in range(0, len(parts), together)]
+    for across in range(len(groups), 0, -1):
+        if fit_columns([list(chain(*groups[first::across])) for first in range(across)], width):
+            break
+    across = math.ceil(len(groups) / math.ceil(len(groups) / across))
+    empty = [[blank(parts[0].box)] * together] * (-len(groups) % across)
+    lines = [[*groups, *empty][start : start + across] for start in range(0, len(groups), across)]
+    rows = [list(row) for line in lines for row in zip(*line, strict=True)]
+    return rows, [n // together // across * together + n % together for n in range(len(parts))]
 
 
 def _bar_part(bar: Bar, height: float, more: str) -> Part:

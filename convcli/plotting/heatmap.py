@@ -25,7 +25,6 @@ from convcli.plotting.axes import (
     MAX_TICKED,
     NUMBER_LINE,
     NUMBER_SHARE,
-    WIDE,
     DrawnImage,
     finite_extremes,
     numbers_fit,
@@ -190,7 +189,7 @@ def kernel_part(
             texts = _texts_in(heatmap, each, widest, is_bare=is_bare)
             drawn.append(DrawnImage(image, (rows, columns), texts, widest))
         if bar is not None:
-            bar.draw(figure, left, top, box, ticked=count == 1)
+            bar.draw(figure, left, top, box, tick_lines=int(count == 1))
         return drawn
 
     def part(scale: float) -> Part:
@@ -200,7 +199,7 @@ def kernel_part(
             across * (each[0] + _BETWEEN) - _BETWEEN,
             down * (each[1] + above + _BETWEEN) - _BETWEEN,
         )
-        is_below = box[0] >= WIDE * box[1]
+        is_below = box[0] >= theme().bar_below * box[1]
         digits = text_width(str(group.maps[0].values.shape[0]), theme().text)
         beside = bar.space(below=is_below) if bar is not None else 0.0
         overhang = bar.overhang if bar is not None and is_below else 0.0
@@ -330,11 +329,20 @@ def scale_text(kernel: Kernel) -> str:
     >>> scale_text(Kernel([[1, 2]], divisor=16, bias=128))
     ', × 1/16, bias 128'
     """
-    text = ""
-    if kernel.divisor != 1:
-        divisor = format_short(kernel.divisor)
-        text = f", × 1/{divisor}" if kernel.divisor > 0 else f", × 1/({divisor})"
+    text = divisor_text(kernel.divisor)
     return f"{text}, bias {format_short(kernel.bias)}" if kernel.bias else text
+
+
+def divisor_text(divisor: float) -> str:
+    """Return a divisor other than 1 as the factor that follows a name or a size.
+
+    >>> divisor_text(16), divisor_text(-3), divisor_text(1)
+    (', × 1/16', ', × 1/(-3)', '')
+    """
+    if divisor == 1:
+        return ""
+    text = format_short(divisor)
+    return f", × 1/{text}" if divisor > 0 else f", × 1/({text})"
 
 
 def arrangement(count: int) -> tuple[int, int]:

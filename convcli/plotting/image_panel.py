@@ -321,7 +321,7 @@ class Bar(NamedTuple):
     def note(self, box: Box) -> str:
         """Return a line for the caption if the bar of a box is too short for its unit or ends."""
         width, height = box
-        length = width if width >= WIDE * height else height
+        length = width if width >= theme().bar_below * height else height
         if not self._shown(box):
             return f"bar: {self.unit} {self.labels[0]} to {self.labels[-1]}"
         return f"bar: {self.unit}" if text_width(self.unit, theme().text) > length else ""
@@ -333,22 +333,23 @@ class Bar(NamedTuple):
         top: float,
         box: Box,
         *,
-        ticked: bool = True,
+        tick_lines: int = 1,
         is_alone: bool = False,
     ) -> None:
-        """Draw it right of a box, or below a wide one and its tick labels, as long as the box.
+        """Draw it right of a box, or below a wide one and the lines of its tick labels, as long.
 
         A bar that is alone on its part of the page has room for a unit that is longer than it.
         """
         width, height = box
-        is_below = width >= WIDE * height
+        is_below = width >= theme().bar_below * height
         place: tuple[float, float, Box] = (
             left + width + _BAR_GAP,
             top,
             (BAR_THICKNESS, height),
         )
         if is_below:
-            tick_labels = theme().line + _TICK if ticked and figure_options().axes else 0.0
+            tick_lines *= figure_options().axes
+            tick_labels = tick_lines * theme().line + _TICK * bool(tick_lines)
             place = left, top + height + _BAR_GAP + tick_labels, (width, BAR_THICKNESS)
         bar = figure.colorbar(
             self.colors,
@@ -368,7 +369,7 @@ class Bar(NamedTuple):
         There are none where the labels of the ends would touch.
         """
         width, height = box
-        is_below = width >= WIDE * height
+        is_below = width >= theme().bar_below * height
         length, points = width if is_below else height, theme().text
         (low, high), last = self.colors.get_clim(), len(self.ticks) - 1
         places = [(tick - low) / (high - low) * length for tick in self.ticks]
@@ -514,7 +515,7 @@ def boxed_image(
     options, look = figure_options(), theme()
     own_bar = bar if options.bars else None
     is_ticked = ticks and options.axes
-    is_below = box[0] >= WIDE * box[1]
+    is_below = box[0] >= look.bar_below * box[1]
     digits = text_width("-" * (pads is not None) + "0" * len(str(panel.shape[0])), look.text)
     beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
     last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
@@ -533,7 +534,7 @@ def boxed_image(
         if not options.axes:
             axes.set_frame_on(False)
         if own_bar is not None:
-            own_bar.draw(figure, left, top, box, ticked=is_ticked)
+            own_bar.draw(figure, left, top, box, tick_lines=int(is_ticked))
         return [drawn if numbers else replace(drawn, texts=())]
 
     return Part(

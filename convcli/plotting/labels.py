@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +28,12 @@ DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan,
 _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exact
 _MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
 _MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
-# A line may break after a blank or a joint of a name, but not inside a number such as 1/256 or
-# > 99.9 %, nor between ~ and it.
-_JOINT = r"(?:[_,]|(?<!\d)/|/(?!\d)|(?<![%>~])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s(-])(?<!\de)-)"
+# A line may break after a blank or a joint of a name, but not inside a number such as 1/256,
+# > 99.9 % or 3,2,4,5, nor between ~ or × and it.
+_JOINT = r"(?:_|(?<!\d)[,/]|[,/](?!\d)|(?<![%>~×])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s(-])(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
+_FACT = re.compile(r".+?(?:[,;] | · |$)")
+_NARROWER = 5  # steps of the search for the width of even lines
 
 
 @lru_cache(maxsize=4096)
@@ -50,8 +53,9 @@ def line_count(text: str) -> int:
 def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str:
     r"""Break a text into lines no wider than ``inches``.
 
-    Lines break after spaces and after the joints of a file name, else between any two letters.
-    Newlines stay; other control characters appear as escapes.
+    Lines break between facts, which commas divide, else after spaces and the joints of a file name,
+    else between any two letters. They are about equally wide. Newlines stay; other control
+    characters appear as escapes.
 
     >>> wrap("kirsch-north-west", 0.6, 9)
     'kirsch-\nnorth-\nwest'
@@ -59,18 +63,45 @@ def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str
     'min\n-0.73106'
     >>> wrap("0.5 + (-0.1586)", 0.8, 9)
     '0.5 +\n(-0.1586)'
+    >>> wrap("padding 3,2,4,5, stride 2, bias 10, range abs", 2.2, 9)
+    'padding 3,2,4,5, stride 2,\nbias 10, range abs'
     """
-    lines: list[str] = []
-    for line in text.split("\n"):
-        lines.append("")
-        for piece in _PIECE.findall(shown(line)):
-            fits = text_width(piece.rstrip(), points, weight) <= inches
-            for part in [piece] if fits else piece:  # a piece too wide breaks between its letters
-                line = (lines[-1] + part).rstrip()
-                if lines[-1] and text_width(line, points, weight) > inches:
-                    lines.append("")
-                lines[-1] += part
-    return "\n".join(line.rstrip() for line in lines)
+    lines = (_even_lines(shown(line), inches, points, weight) for line in text.split("\n"))
+    return "\n".join(chain.from_iterable(lines))
+
+
+def _even_lines(text: str, inches: float, points: float, weight: str) -> list[str]:
+    """Break a line into as few as possible, of about equal width, between facts where this fits."""
+    lines = _filled_lines(_PIECE.findall(text), inches, points, weight)
+    if len(lines) == 1:
+        return lines
+    for pattern in (_FACT, _PIECE):
+        pieces = pattern.findall(text)
+        low = max(text_width(piece.rstrip(), points, weight) for piece in pieces)
+        if low > inches or len(_filled_lines(pieces, inches, points, weight)) > len(lines):
+            continue
+        high = inches
+        for _ in range(_NARROWER):
+            middle = (low + high) / 2
+            if len(_filled_lines(pieces, middle, points, weight)) > len(lines):
+                low = middle
+            else:
+                high = middle
+        even = _filled_lines(pieces, high, points, weight)
+        return [line.removesuffix(" ·") for line in even]
+    return lines
+
+
+def _filled_lines(pieces: Sequence[str], inches: float, points: float, weight: str) -> list[str]:
+    """Join pieces to lines as long as ``inches`` allow; one too wide breaks between its letters."""
+    lines = [""]
+    for piece in pieces:
+        fits = text_width(piece.rstrip(), points, weight) <= inches
+        for part in [piece] if fits else piece:
+            if lines[-1] and text_width((lines[-1] + part).rstrip(), points, weight) > inches:
+                lines.append("")
+            lines[-1] += part
+    return [line.rstrip() for line in lines]
 
 
 def format_short(number: float, digits: int = 5) -> str:

@@ -11,6 +11,7 @@ import re
 import textwrap
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from convcli.errors import UsageError
 from convcli.plotting.axes import DrawnImage, write_numbers
 from convcli.plotting.labels import format_short, line_count, text_width, wrap
 from convcli.plotting.save import NotebookFigure
-from convcli.plotting.style import Box, figure_options, theme
+from convcli.plotting.style import Box, bars_below_context, figure_options, theme
 
 _EDGE = 0.15  # inches around a page
 _GAP = 0.16  # inches between parts, and between a title and its box
@@ -31,6 +32,8 @@ _SLACK = 1.08  # viewers of SVG may have a font with wider letters
 _LETTERS = 13  # of a title that a narrow part has room for in a line
 _NUMBER = re.compile(r"-?\d[\d.]*(?:e-?\d+)?")  # which is never broken between its digits
 _SMALLEST_SCALE = 0.3
+_CLEARLY, _LESS = 1.05, 1.33  # how much larger images in other places are; with less detail
+_FILLED = 0.9  # of the height of a page
 _STEPS = 9  # of the search for the largest scale, which is then found to 1 %
 NO_ROOM_FOR_NUMBERS = "numbers that do not fit"  # in the line on what is left out
 _SCALED_UP = 4.0  # how much larger than planned images become to fill a page
@@ -174,6 +177,7 @@ class _Line(NamedTuple):
 def compose(
     plans: Sequence[PagePlan],
     *,
+    others: Sequence[Sequence[PagePlan]] = (),
     title: str = "",
     facts: str = "",
     footer: Sequence[str] = (),
@@ -184,11 +188,14 @@ def compose(
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
 
-    A page that has no room for one row is drawn without the footer.
+    A page that has no room for one row is drawn without the footer. On a page of fixed height,
+    color bars stand below their images where so these are larger.
 
     Args:
         plans: of the page, with less and less detail. The first that fits the page, if need be at
             the smallest scale, is drawn; the last one if none does.
+        others: the same plans with the parts in other places. A page of fixed height takes the
+            places that make its images largest, unless these leave out much more.
         title: the heading; the option ``--title`` replaces it.
         facts: a line below the heading.
         footer: monospaced lines at the bottom.
@@ -205,25 +212,47 @@ def compose(
     heading = title if options.title is None else options.title
     stated = _joined(facts, _limits_text())
     sheet = _Sheet(heading, stated, footer, fills)
-    rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
-    if footer and not sheet.fits(rows, left_out):
-        sheet, footer = sheet._replace(footer=()), ()
-        plans = [plan._replace(left_out=[*plan.left_out, "steps"]) for plan in plans]
-        rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
-    numbers_fit = all(part.numbers_fit for row in rows for part in row)
-    if not numbers_fit and NO_ROOM_FOR_NUMBERS not in left_out:
-        plans = [each._replace(left_out=[NO_ROOM_FOR_NUMBERS, *each.left_out]) for each in plans]
-        rows, left_out = _fitting(plans, sheet, unit, least, by_part=by_part)
-    if not sheet.fits(rows, left_out):
+    fit = partial(_fitted, sheet=sheet, unit=unit, least=least, by_part=by_part)
+    page, context = _with_bars_placed(fit, plans)
+    for own_plans in others if look.is_fixed else ():
+        other, own_context = _with_bars_placed(fit, own_plans)
+        if other.is_clearly_larger_than(page):
+            page, context = other, own_context
+    if not page.fits:
         high = "" if math.isinf(look.height) else f" and {look.height:g} inches high"
         raise UsageError(
             f"a page {look.width:g} inches wide{high} has no room for this figure; choose a "
             "greater width or another theme"
         )
-    lines, columns = _wrapped(rows)
+    with context():
+        return _drawn(page, multiple)
+
+
+def _with_bars_placed(
+    fit: Callable[[Sequence[PagePlan]], _Fitted], plans: Sequence[PagePlan]
+) -> tuple[_Fitted, Callable[[], AbstractContextManager[None]]]:
+    """Return the rows that a page holds, and the context that places color bars as they need.
+
+    On a page of fixed height, which is rarely filled by images in one row, bars are below these if
+    so the page shows more, or shows it larger.
+    """
+    page = fit(plans)
+    if theme().is_fixed and figure_options().bars and not page.is_filled:
+        with bars_below_context():
+            below = fit(plans)
+        if below.fits and (below.rank, below.size) > (page.rank, _CLEARLY * page.size):
+            return below, bars_below_context
+    return page, nullcontext
+
+
+def _drawn(page: _Fitted, multiple: int) -> NotebookFigure:
+    """Return the figure of a page; its sides have a multiple of so many pixels."""
+    look, options, sheet, left_out = theme(), figure_options(), page.sheet, page.left_out
+    heading, stated, footer = sheet.heading, sheet.facts, sheet.footer
+    lines, columns = _wrapped(page.rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
-    if not fills:
+    if not sheet.fills:
         width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
         narrow = _top_text(heading, _joined(stated, left_out), width), _bottom_text(footer, width)
         if _height(lines, *narrow) > _highest():  # with more lines of text than were planned
@@ -296,16 +325,20 @@ class _Sheet(NamedTuple):
     footer: Sequence[str]
     fills: bool
 
+    def height(self, rows: Rows, left_out: str) -> float:
+        """Return the height of a page of these rows that is as wide as the theme's."""
+        width = theme().width
+        lines, _ = _wrapped(rows)
+        above = _top_text(self.heading, _joined(self.facts, left_out), width)
+        return _height(lines, above, _bottom_text(self.footer, width))
+
     def fits(self, rows: Rows, left_out: str, height: float = math.inf) -> bool:
         """Return whether rows fit the theme's page of at most this height."""
         look = theme()
-        lines, _ = _wrapped(rows)
-        above = _top_text(self.heading, _joined(self.facts, left_out), look.width)
         below = _bottom_text(self.footer, look.width)
-        needed = _height(lines, above, below)
         widest = max((_footer_width(text) for text, *_ in below), default=0.0)
         is_narrow = _is_narrow(rows) and widest + 2 * _EDGE <= look.width
-        return is_narrow and needed <= min(_highest(), height) + 1e-9
+        return is_narrow and self.height(rows, left_out) <= min(_highest(), height) + 1e-9
 
     def limits(self, plan: PagePlan) -> tuple[float, Callable[[Rows], bool]]:
         """Return the largest scale of a plan, and a test of its rows.
@@ -323,17 +356,83 @@ class _Sheet(NamedTuple):
         return high, lambda rows: len(rows) <= most and self.fits(rows, left_out, tallest)
 
 
+class _Fitted(NamedTuple):
+    """The rows that a page holds.
+
+    Attributes:
+        sheet: what stands above and below them.
+        rows: the parts.
+        left_out: a line on what is left out.
+        place: of the plan that they follow; more detail comes first.
+        missing: rows, or parts, that are left out of it.
+        is_largest: whether no scale is larger.
+    """
+
+    sheet: _Sheet
+    rows: Rows
+    left_out: str
+    place: int
+    missing: int
+    is_largest: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether the page has room for the rows."""
+        return self.sheet.fits(self.rows, self.left_out)
+
+    @property
+    def numbers_fit(self) -> bool:
+        """Whether all numbers have room in their cells."""
+        return all(part.numbers_fit for row in self.rows for part in row)
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether it shows all, as large as it may be, or down to the end of the page."""
+        used = self.sheet.height(self.rows, self.left_out)
+        return self.is_largest or (self.place == 0 and used > _FILLED * theme().height)
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, int]:
+        """How much it shows."""
+        return bool(self.sheet.footer), self.numbers_fit, -self.missing, -self.place
+
+    @property
+    def size(self) -> float:
+        """The side of a square as large as all boxes."""
+        return math.sqrt(sum(part.box[0] * part.box[1] for row in self.rows for part in row))
+
+    def is_clearly_larger_than(self, page: _Fitted) -> bool:
+        """Return whether this page is larger than another, by more the more detail it lacks."""
+        factor = _CLEARLY * _LESS ** (self.place - page.place)
+        return self.fits and (self.rank[:-1], self.size) > (page.rank[:-1], factor * page.size)
+
+
+def _fitted(
+    plans: Sequence[PagePlan], sheet: _Sheet, unit: str, least: float, *, by_part: bool
+) -> _Fitted:
+    """Return the rows that a page holds, without the footer or numbers if these do not fit."""
+    page = _fitting(plans, sheet, unit, least, by_part=by_part)
+    if sheet.footer and not page.fits:
+        sheet = sheet._replace(footer=())
+        plans = [plan._replace(left_out=[*plan.left_out, "steps"]) for plan in plans]
+        page = _fitting(plans, sheet, unit, least, by_part=by_part)
+    if not page.numbers_fit and NO_ROOM_FOR_NUMBERS not in page.left_out:
+        plans = [each._replace(left_out=[NO_ROOM_FOR_NUMBERS, *each.left_out]) for each in plans]
+        page = _fitting(plans, sheet, unit, least, by_part=by_part)
+    return page
+
+
 def _fitting(
     plans: Sequence[PagePlan], sheet: _Sheet, unit: str, least: float, *, by_part: bool
-) -> tuple[Rows, str]:
-    """Return the rows at the largest scale that fits the page, and a line on what is left out.
+) -> _Fitted:
+    """Return the rows at the largest scale that fits the page, and what is left out.
 
     ``plans`` have less and less detail.
     """
-    for plan in plans:
+    for place, plan in enumerate(plans):
         high, accept = sheet.limits(plan)
         if accept(rows := plan.rows(high)):
-            return rows, plan.line()
+            return _Fitted(sheet, rows, plan.line(), place, 0, is_largest=place == 0)
         if accept(plan.rows(least)):
             break
     best = _largest(plan.rows, least, high, accept)
@@ -341,18 +440,20 @@ def _fitting(
         best = _largest(plan.rows, _SMALLEST_SCALE / 2, least, _is_narrow)
     if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
         single = [plan._replace(rows=partial(_one_below_the_other, plan.rows))]
-        return _fitting(single, sheet, "parts", least, by_part=by_part)
+        return _fitting(single, sheet, "parts", least, by_part=by_part)._replace(place=len(plans))
     if len(best) < 2 or sheet.fits(best, plan.line()):
-        return best, plan.line()
+        return _Fitted(sheet, best, plan.line(), place, 0)
     count = _count(best, by_part=by_part)
 
+    def missing(rows: int) -> int:
+        return count - _count(best[:rows], by_part=by_part)
+
     def left_out(rows: int) -> str:
-        missing = count - _count(best[:rows], by_part=by_part)
-        return plan.line(f"{missing} of {count} {unit}")
+        return plan.line(f"{missing(rows)} of {count} {unit}")
 
     numbers = range(2, len(best))
     kept = 1 + bisect_left(numbers, True, key=lambda n: not sheet.fits(best[:n], left_out(n)))
-    return best[:kept], left_out(kept)
+    return _Fitted(sheet, best[:kept], left_out(kept), place, missing(kept))
 
 
 def _highest() -> float:
@@ -542,12 +643,9 @@ def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int 
         width: in inches, of what else stands in each row.
         together: how many neighbors stay in one row.
     """
-    room = theme().width - 2 * _EDGE - width
     most = max(min(most, len(parts)) // together * together, together)
-    sides = [part.sides for part in parts]
     for across in range(most, 0, -together):
-        columns = [_column_sides(sides[first::across]) for first in range(across)]
-        if sum(map(sum, columns)) + _GAP * (across - 1) <= room:
+        if fit_columns([parts[first::across] for first in range(across)], width):
             break
     if theme().is_fixed:  # rows of about equal length
         even = math.ceil(len(parts) / math.ceil(len(parts) / across))
@@ -555,6 +653,13 @@ def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int 
     rows = [list(parts[start : start + across]) for start in range(0, len(parts), across)]
     rows[-1] += [blank(parts[0].box)] * (across - len(rows[-1]))
     return rows
+
+
+def fit_columns(columns: Sequence[Sequence[Part]], width: float) -> bool:
+    """Return whether columns of parts fit the page beside what is this many inches wide."""
+    sides = [_column_sides([part.sides for part in column]) for column in columns]
+    total = sum(map(sum, sides)) + _GAP * (len(columns) - 1)
+    return total <= theme().width - 2 * _EDGE - width
 
 
 def blank(box: Box, title: str = "", caption: str = "") -> Part:
@@ -591,9 +696,12 @@ def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
     )
 
 
-def stacked(parts: Sequence[Part]) -> Part:
-    """Return parts one below the other, with their titles, as one."""
-    lines, columns = _wrapped([[part] for part in parts])
+def stacked(rows: Rows) -> Part:
+    """Return rows of parts one below the other, with their titles, as one part.
+
+    Where all rows have as many parts, these stand in columns.
+    """
+    lines, columns = _wrapped(rows)
     width = max(_line_width(line, columns) for line in lines)
     height = sum(line.height for line in lines) + _GAP * (len(lines) - 1)
 
@@ -604,7 +712,7 @@ def stacked(parts: Sequence[Part]) -> Part:
             top += line.height + _GAP
         return drawn
 
-    numbers_fit = all(part.numbers_fit for part in parts)
+    numbers_fit = all(part.numbers_fit for row in rows for part in row)
     return Part(draw, (width, height), letters=0, numbers_fit=numbers_fit)
 
 

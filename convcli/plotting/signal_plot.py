@@ -186,6 +186,16 @@ def limit_heights(axes: Axes, limits: tuple[float, float]) -> None:
             text.remove()
 
 
+def keep_numbers_inside(axes: Axes) -> None:
+    """Move the numbers that would reach beyond the left or the right end of the axes."""
+    for text in axes.texts:
+        if isinstance(text, Annotation):
+            box = text.get_window_extent()
+            beyond = max(axes.bbox.x0 - box.x0, 0) - max(box.x1 - axes.bbox.x1, 0)
+            across, up = text.xyann
+            text.xyann = across + beyond * 72 / axes.figure.dpi, up
+
+
 def mark_sample(axes: Axes, place: float, height: float) -> list[Line2D]:
     """Mark a sample by a ring and a line from zero to it."""
     style: dict[str, Any] = {"color": WINDOW_COLOR, "zorder": 3}

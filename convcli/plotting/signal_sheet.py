@@ -13,7 +13,13 @@ from convcli.plotting.labels import text_width
 from convcli.plotting.page import Part, PartOf, Rows, RowsOf, axes_at, beside, blank, flow
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, set_sample_ticks
 from convcli.plotting.sheet_tile import SheetTile
-from convcli.plotting.signal_plot import Samples, draw_samples, sample_numbers, signal_samples
+from convcli.plotting.signal_plot import (
+    Samples,
+    draw_samples,
+    keep_numbers_inside,
+    sample_numbers,
+    signal_samples,
+)
 from convcli.plotting.style import Box, figure_options, theme
 
 # All in inches.
@@ -152,6 +158,7 @@ def _draw(
     axes.set_xlabel("sample" if tile.axis is None else "x")
     axes.set_ylabel(tile.unit if tile.max_value is None else "pixel")
     set_sample_ticks(axes, across, box[0], tile.axis or SAMPLE_NUMBERS)
+    keep_numbers_inside(axes)  # samples far apart leave room for numbers wider than the margin
     if not figure_options().axes:
         axes.set(xlabel="", ylabel="")
     return []

@@ -18,6 +18,7 @@ from convcli.geometry import Pair
 
 Box = tuple[float, float]  # width and height in inches
 
+_ANY = 0.1  # ratio of width to height of an image
 THINNEST = 0.3  # inches; a thinner box could not be seen
 NAN_COLOR = "magenta"
 
@@ -39,6 +40,7 @@ class Theme(NamedTuple):
         signed: colormap of numbers of both signs, with zero in its middle.
         unsigned: colormap of numbers of one sign.
         empty: color of values that are not computed yet: neither gray, nor blue or red.
+        bar_below: least ratio of width to height of an image whose color bar is below it.
     """
 
     heading: float = 13.0
@@ -54,6 +56,7 @@ class Theme(NamedTuple):
     signed: str = "RdBu_r"
     unsigned: str = "viridis"
     empty: str = "#fbf5d3"
+    bar_below: float = 2.5
 
     @property
     def line(self) -> float:
@@ -127,6 +130,17 @@ def style_context(options: FigureOptions | None = None) -> Iterator[None]:
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(_settings(look, options))
             yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def bars_below_context() -> Iterator[None]:
+    """Place the color bars of all images below them."""
+    look, options = _current.get()
+    token = _current.set((look._replace(bar_below=_ANY), options))
+    try:
+        yield
     finally:
         _current.reset(token)
 

@@ -83,9 +83,9 @@ def test_control_characters_are_escaped():
     assert wrap("a\x1bb", 5, 9) == "a\\x1bb"
 
 
-@pytest.mark.parametrize("whole", ["1/256", "> 99.9 %", "2.5 %", "~ 3.92"])
+@pytest.mark.parametrize("whole", ["× 1/256", "> 99.9 %", "2.5 %", "~ 3.92", "3,2,4,5"])
 def test_no_line_breaks_inside_a_number(whole):
     least = 1.1 * text_width(f"{whole} clipped,", 9)
     for inches in np.linspace(least, 3 * least, 60):
-        lines = wrap(f"a/b, 5x5, × {whole} clipped, 160x120", inches, 9).split("\n")
+        lines = wrap(f"a/b, 5x5, {whole} clipped, 160x120", inches, 9).split("\n")
         assert any(whole in line for line in lines)

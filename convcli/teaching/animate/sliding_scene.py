@@ -214,7 +214,7 @@ def rows_with_large_grids(
 
     Where there is no room for these, the rows are too wide for the page.
     """
-    place = stacked([make(scale) for make in (*images, *maps)])
+    place = stacked([[make(scale)] for make in (*images, *maps)])
     for factor in _ENLARGED:
         line = [place, *(make(max(scale * factor, _LARGE)) for make in equation)]
         if fits_line(line):

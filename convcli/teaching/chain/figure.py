@@ -27,7 +27,6 @@ from convcli.layers.network import Stage
 from convcli.plotting.axes import (
     NUMBER_LINE,
     NUMBER_SHARE,
-    WIDE,
     DrawnImage,
     set_ticks,
     widest_text,
@@ -377,7 +376,7 @@ class _ChainPage:
         ticks = detail.ticks and count == 1
         inner_left = text_width("-0.000", look.text) + look.line + 0.1 if block.is_signal else 0.0
         bar = self._bars[number] if self._is_common and not block.is_signal else None
-        is_below = box[0] >= WIDE * box[1]
+        is_below = box[0] >= theme().bar_below * box[1]
         beside = bar.space(below=is_below) if bar is not None else 0.0
         digits = text_width("0" * len(str(block.size[0])), look.text) + 0.08
         overhang = bar.overhang if bar is not None and is_below else 0.0
@@ -480,7 +479,7 @@ class _ChainPage:
             texts = self._texts[number][place] if numbered else ()
             drawn.append(DrawnImage(image.image, panel.shape, texts, self._widest))
         if bar is not None:
-            bar.draw(figure, left, top, grid.box, ticked=ticks)
+            bar.draw(figure, left, top, grid.box, tick_lines=int(ticks))
         return drawn
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
+from convcli.plotting.heatmap import divisor_text
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import (
@@ -12,6 +13,7 @@ from convcli.plotting.page import (
     Part,
     PartOf,
     Rows,
+    blank,
     compose,
     fits_line,
     in_lines,
@@ -21,7 +23,7 @@ from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, product
@@ -56,14 +58,18 @@ from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.signal_figure import draw_explained_signal, is_signal
 from convcli.teaching.explain.steps import computation_lines, step_lines
 
-# Input and output too; window, kernel and products; these without the gaps of a dilation; products.
-_Numbered = Literal["all", "grids", "close", "products", "none"]
+# Input and output too; window, kernel and products; these without the gaps of a dilation; likewise,
+# each as narrow as its own numbers allow; products.
+_Numbered = Literal["all", "grids", "close", "narrow", "products", "none"]
 
 _MAX_SUMS = 24
 _FOOTER_LINES, _PAGE_LINES, _SLIDE_LINES = 40, 12, 5  # below the parts, at most
 _LEAST_IMAGE, _MOST_IMAGE = 1.4, 3.4  # inches; longer sides of input and output
 _MAGNIFIED = 0.72  # of their sides
-_LEAST_SCALE = 0.5  # before anything is left out
+_LEAST_SCALE, _LEAST_ON_SLIDE = 0.5, 0.4  # before anything is left out
+_FEW_KERNELS = 2  # of several channels, whose kernels stand in the rows of the channels
+_TABLE_CELL = 3.6  # sides of cells of a table of more kernels, in sizes of the smallest text
+_TABLE_LETTERS = 8  # of a title in a narrow column
 _LEAST_GRID, _STEP = 0.4, 0.9  # the scale of grids in one line, and the steps to it
 _FASTER = 1.74  # the power of a scale by which pages without numbers shrink, to 0.3
 _FEWER_DIGITS = 3, 2  # of the largest number, where more do not fit
@@ -173,8 +179,12 @@ def _draw(
         for own, numbered, names in _details(scales, fewer, image=has_numbered_image, gaps=has_gaps)
     ]
     if theme().is_fixed:
-        details[-1:-1] = _slide_details([scales, *fewer], drawn)
+        details[-1:-1] = _slide_details([scales, *fewer], drawn, gaps=has_gaps)
     facts = _facts(explanation)
+    divisors = {term.response.divisor for term in drawn} - {1}
+    has_channel_titles = len({term.window for term in drawn}) == len(drawn) > 1
+    if has_channel_titles and len(divisors) == 1:  # which a kernel's title has
+        facts.append(f"divisor {format_short(divisors.pop())}")
     if len(drawn) > 1:
         weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
         facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
@@ -192,7 +202,8 @@ def _draw(
         )
         for own, numbered, sums, names in details
     ]
-    return compose(plans, title=title, facts=", ".join(facts), footer=footer, least=_LEAST_SCALE)
+    least = _LEAST_ON_SLIDE if theme().is_fixed else _LEAST_SCALE
+    return compose(plans, title=title, facts=", ".join(facts), footer=footer, least=least)
 
 
 def _arranged(
@@ -212,7 +223,7 @@ def _arranged(
     if len(together) == 1 and (is_single or theme().is_fixed):
         return together
     if theme().is_fixed and start and end:
-        line = [stacked(start + end), *common, *sums]
+        line = [stacked([[part] for part in start + end]), *common, *sums]
         if fits_line(line):
             return [line]
     if theme().is_fixed and not is_single:
@@ -246,18 +257,20 @@ def _details(
 
 
 def _slide_details(
-    scales: Sequence[Scales], drawn: Sequence[Term]
+    scales: Sequence[Scales], drawn: Sequence[Term], *, gaps: bool
 ) -> Iterator[tuple[Scales, _Numbered, int, list[str]]]:
-    """Yield fewer and fewer sums with numbers; of a single one, the products with numbers."""
-    fewest = scales[-1]
-    lack = ["further digits"] * (len(scales) > 1)
+    """Yield fewer and fewer sums with numbers; of a single one, narrow grids, then the products."""
+    lacks = [["further digits"] * (each is not scales[0]) for each in scales]
     for count in range(len(drawn) - 1, 0, -1):
-        yield fewest, "grids", count, lack
-    if len(drawn) == 1 and fewest.widest:
+        yield scales[-1], "grids", count, lacks[-1]
+    if len(drawn) == 1 and scales[-1].widest:
+        close = ["gaps of the dilation"] * gaps
+        for each, lack in zip(scales, lacks, strict=True):
+            yield each, "narrow", 1, [*close, *lack]
         names = ["numbers and color bars of window and kernel"]
-        for each in scales:
-            products = each.of_products([drawn[0].part])._replace(has_bars=False)
-            yield products, "products", 1, [*names, *lack] if each is not scales[0] else names
+        for each, lack in zip(scales, lacks, strict=True):
+            products = each.of_grid(drawn[0].part.products)._replace(has_bars=False)
+            yield products, "products", 1, [*names, *lack]
 
 
 def _largest(terms: Sequence[Term], count: int, combine: str | None) -> list[Term]:
@@ -363,9 +376,11 @@ def _sum_parts(
     lines: list[list[PartOf]] = []
     shared: list[PartOf] = []
     triples: list[PartOf] = []
+    if not theme().is_fixed and _have_one_family(list(windows.values())):
+        return [], [[_table(explanation, list(windows.values()), scales, make)]]
     for group in windows.values():
         places = Places.of(explanation, group[0])
-        if numbered == "close":
+        if numbered in ("close", "narrow"):
             places = places._replace(steps=(1, 1))
         hue = group[0].channel if explanation.max_value is not None else ""
         window = GridPicture("window", "window", group[0].part.window, hue)
@@ -374,14 +389,18 @@ def _sum_parts(
         if len(terms) == 1:
             [(kernel, products, title, caption)] = pairs
             size = size_text((len(kernel.values), len(kernel.values[0])))
+            own = [
+                scales.of_grid(grid.values) if numbered == "narrow" else scales
+                for grid in (window, kernel, products)
+            ]
             lines.append([
                 make(
-                    [window], scales, places, title=name if is_one_of_several else "window",
+                    [window], own[0], places, title=name if is_one_of_several else "window",
                     caption=places.caption,
                 ),
-                make([kernel], scales, places, title=title, caption=size, sign="×"),
+                make([kernel], own[1], places, title=title, caption=size, sign="×"),
                 make_products(
-                    [products], scales, places, title="products", caption=caption, sign="="
+                    [products], own[2], places, title="products", caption=caption, sign="="
                 ),
             ])  # fmt: skip
         elif len(group) == 1:
@@ -403,12 +422,74 @@ def _sum_parts(
     return shared, [*lines, triples] if triples else lines
 
 
+def _have_one_family(groups: Sequence[Sequence[Term]]) -> bool:
+    """Return whether several windows meet the same kernels, more than a few."""
+    weights = [[term.part.weights for term in group] for group in groups]
+    is_table = len(groups) > 1 and len(groups[0]) > _FEW_KERNELS
+    return is_table and all(each == weights[0] for each in weights)
+
+
+def _table(
+    explanation: Computation,
+    groups: Sequence[Sequence[Term]],
+    scales: Scales,
+    make: Callable[..., PartOf],
+) -> PartOf:
+    """Return windows by kernels: a column for each kernel, and in each row a window's products.
+
+    The columns stand in blocks where a page has no room for all.
+    """
+    make = partial(make, cell=_TABLE_CELL)
+    places = [Places.of(explanation, group[0]) for group in groups]
+    hues = [g[0].channel if explanation.max_value is not None else "" for g in groups]
+    windows = [
+        make(
+            [GridPicture("window", "window", group[0].part.window, hue)], scales, own,
+            title=f"window, {group[0].channel}", caption=own.caption * (group is groups[0]),
+        )
+        for group, own, hue in zip(groups, places, hues, strict=True)
+    ]  # fmt: skip
+    members = [[_pictures(explanation, term) for term in group] for group in groups]
+    kernels = [
+        make([kernel], scales, places[0], title=title, caption="")
+        for kernel, _, title, _ in members[0]
+    ]
+    products = [
+        [make([own], scales, places[0], title="", caption=caption) for _, own, _, caption in row]
+        for row in members
+    ]
+
+    def no_part(_scale: float) -> Part:
+        return blank((0.0, 0.1))
+
+    def part(scale: float) -> Part:
+        first, *columns = (
+            [each(scale)._replace(letters=_TABLE_LETTERS) for each in column]
+            for column in ([no_part, *windows], *zip(kernels, *products, strict=True))
+        )
+        for across in range(len(columns), 0, -1):
+            across = math.ceil(len(columns) / math.ceil(len(columns) / across))
+            empty = [[no_part(scale)] * len(first)] * (-len(columns) % across)
+            whole = [*columns, *empty]
+            rows = [
+                list(row)
+                for start in range(0, len(whole), across)
+                for row in zip(first, *whole[start : start + across], strict=True)
+            ]
+            if fits_line([table := stacked(rows)]):
+                break
+        return table
+
+    return part
+
+
 def _pictures(explanation: Computation, term: Term) -> tuple[GridPicture, GridPicture, str, str]:
-    """Return kernel and products of a sum, the kernel's name, and the sum in words."""
+    """Return kernel and products of a sum, the kernel's name and divisor, and the sum in words."""
     flipped = ", flipped" * (explanation.operation == "convolve")
     kernel = GridPicture("kernel", "kernel", term.part.weights)
     products = GridPicture("products", "products", term.part.products)
-    title = f"{short_kernel(term.response.kernel)}{flipped}"
+    divisor = divisor_text(term.response.divisor)
+    title = f"{short_kernel(term.response.kernel)}{flipped}{divisor}"
     return kernel, products, title, f"sum {sum_text(term.part.sum)}"
 
 

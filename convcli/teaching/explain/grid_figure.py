@@ -7,7 +7,6 @@ from convcli.plotting.axes import (
     MAX_TICKED,
     NUMBER_LINE,
     NUMBER_SHARE,
-    WIDE,
     DrawnImage,
     clear_cells,
     draw_cell_lines,
@@ -209,10 +208,9 @@ class Scales(NamedTuple):
             digits,
         )
 
-    def of_products(self, parts: Sequence[Sum]) -> Scales:
-        """Return the scales of a figure in which only products have numbers."""
-        texts = [_texts(grid_array(part.products), self.digits) for part in parts]
-        return self._replace(widest=max(map(widest_text, texts)))
+    def of_grid(self, values: Grid) -> Scales:
+        """Return the scales of a figure in which no number is wider than those of this grid."""
+        return self._replace(widest=widest_text(_texts(grid_array(values), self.digits)))
 
     @classmethod
     def of_window(
@@ -308,7 +306,8 @@ def grids_part(
             _set_ticks(axes, places, each, has_ticks=has_ticks and grid.kind == "window")
             left += each[0] + gap
         if bar is not None:
-            bar.draw(figure, left - each[0] - gap, top, each, ticked=has_ticks)
+            lines = _tick_lines(places) * has_ticks
+            bar.draw(figure, left - each[0] - gap, top, each, tick_lines=lines)
 
     def part(scale: float) -> Part:
         rows, columns = shape
@@ -324,7 +323,8 @@ def grids_part(
             widest = max(text_width(name, points) for name in names)
             gap = max(gap, widest - each[0] + _SIGN_GAP)
         box = len(grids) * (each[0] + gap) - gap, each[1] + above
-        left, below = _tick_room(places) if has_ticks else (gap * bool(sign), 0.0)
+        is_apart = bool(sign) or (len(grids) == 2 and not theme().is_fixed)  # from other pairs
+        left, below = _tick_room(places) if has_ticks else (gap * is_apart, 0.0)
         own_bar = None if is_numbered else bar
         drawn = Part(
             partial(draw, each=each, gap=gap, bar=own_bar),
@@ -342,7 +342,7 @@ def grids_part(
 
 def _with_room(part: Part, bar: Bar, box: Box) -> Part:
     """Return a part with room for the color bar of its grid."""
-    is_below = part.box[0] >= WIDE * part.box[1]
+    is_below = part.box[0] >= theme().bar_below * part.box[1]
     space, overhang = bar.space(below=is_below), bar.overhang * is_below
     return part._replace(
         caption="\n".join(filter(None, [part.caption, bar.note(box)])),
@@ -356,8 +356,9 @@ def _numbered_cell(widest: float) -> Box:
     """Return the least width and height of cells with numbers, of ``widest`` inches at 1 point."""
     points = theme().text
     width, height = widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72
+    width = max(width, height)
     # Cells are square where a page may become higher.
-    return (width, height) if theme().is_fixed else (max(width, height), max(width, height))
+    return width, height if theme().is_fixed else width
 
 
 def grid_array(grid: Grid) -> NDArray[Any]:
@@ -476,8 +477,12 @@ def _tick_room(places: Places) -> tuple[float, float]:
     """Return the room that tick labels need at the left and below."""
     points = theme().text
     widest = max(text_width(label, points) for label in places.rows)
-    lines = max(label.count("\n") for label in places.columns) + 1
-    return widest + _TICK, lines * theme().line + _TICK
+    return widest + _TICK, _tick_lines(places) * theme().line + _TICK
+
+
+def _tick_lines(places: Places) -> int:
+    """Return the lines of the labels of columns."""
+    return max((label.count("\n") for label in places.columns), default=0) + 1
 
 
 def _set_ticks(axes: Axes, places: Places, inches: Box, *, has_ticks: bool) -> None:

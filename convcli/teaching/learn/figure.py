@@ -167,7 +167,7 @@ def _one_of(parts: Sequence[PartOf]) -> PartOf:
     """Return parts below each other as one."""
     if len(parts) == 1:
         return parts[0]
-    return lambda scale: stacked([part(scale) for part in parts])
+    return lambda scale: stacked([[part(scale)] for part in parts])
 
 
 def _is_small() -> bool:

@@ -249,6 +249,14 @@ def test_a_slide_of_a_small_matrix_has_numbers_in_all_maps():
     assert "stretched" not in text_of(figure)
 
 
+def test_a_slide_of_photos_has_its_bars_below_where_so_maps_are_larger():
+    figure = draw(photo(64, 64), "conv -k outline relu", theme="slide")
+    boxes = [axes.get_position() for axes in maps_of(figure)]
+    assert min(box.width * figure.get_figwidth() for box in boxes) > 3
+    bars = [axes.get_position() for axes in figure.axes if axes.get_xlabel() in ("pixel", "value")]
+    assert [bar.y1 < boxes[0].y0 for bar in bars] == [True, True]
+
+
 def test_titles_replace_those_of_the_layers():
     figure = draw(NUMBERS, "relu", titles=("before", "after"), title="", axes=False)
     assert text_of(figure).endswith("before after")

@@ -196,6 +196,33 @@ def test_a_slide_without_captions_says_once_what_hatching_means():
     assert said(figure).count("no difference") == 5  # at each map of one color
 
 
+def test_a_slide_of_three_pairs_has_each_difference_below_its_result():
+    image = IMAGES["large"]
+    choices = [
+        Choice("", f"padding {rule}", OUTLINE_FILTER._replace(conv=ConvOptions(padding=rule)))
+        for rule in ("same", "valid", "full")
+    ]
+    compared = compare_choices(image, choices)
+    figure = draw_comparison(image, compared, diff=True, options=FigureOptions(theme="slide"))
+    boxes = [axes.get_position() for axes in shown(figure)]
+    middles = [round((box.x0 + box.x1) / 2, 3) for box in boxes]
+    assert middles[:3] == middles[3:]
+    assert boxes[0].y0 > boxes[3].y1
+    assert min(box.width * figure.get_figwidth() for box in boxes) > 1.8
+
+
+def test_numbers_wider_than_the_margin_stay_inside(fits_page):
+    image = ImageData(np.arange(12.0).reshape(12, 1) + 4, None)
+    choices = [
+        Choice("", f"stride {n}", OUTLINE_FILTER._replace(conv=ConvOptions(stride=n)))
+        for n in (1, 4, 5)
+    ]
+    options = FigureOptions(theme="slide", digits=9)
+    figure = draw_comparison(image, compare_choices(image, choices), options=options)
+    fits_page(figure, "slide")
+    assert len(figure.axes) == 3
+
+
 def test_places_that_only_one_result_has_are_hatched():
     image = IMAGES["matrix"]
     choices = [

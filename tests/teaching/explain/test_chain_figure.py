@@ -272,7 +272,7 @@ def test_a_slide_leaves_out_digits_before_numbers():
 def test_a_full_page_leaves_out_layers_and_says_so():
     texts = [CONV, *["relu"] * 14, "maxpool 2"]
     shown = texts_of(draw(GRAY, texts, (0, 0), theme="slide"))
-    [facts] = [" ".join(text.split()) for text in shown if "left out" in text]
+    [facts] = [" ".join(text.split()) for text in shown if "left out:" in text]
     assert "curves" in facts
     assert "layers 1 to" in facts
     assert any(text.startswith("16  maxpool 2") for text in shown)

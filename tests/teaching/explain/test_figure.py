@@ -187,6 +187,16 @@ def test_several_kernels_share_one_window(drawn):
         assert f"sum {response.sum}" in texts
 
 
+def test_many_kernels_and_channels_are_a_table(drawn):
+    explained, figure = drawn("compass-rgb")
+    assert len(figure.axes) == 8 + 3 * (1 + 8)
+    texts = texts_of(figure)
+    for response in explained.outputs[0].responses:
+        assert texts.count(response.kernel) == 1
+    sums = [f"sum {each.sum}" for output in explained.outputs for each in output.responses]
+    assert all(texts.count(text) == sums.count(text) for text in sums)
+
+
 def test_at_most_24_sums_are_drawn(legible):
     kernels = tuple(f"box:{n}" for n in range(2, 32))
     figure = draw_explanation(explain(GRAY, kernels, (9, 3), combine="sum"))
@@ -203,11 +213,11 @@ def test_a_convolution_is_said_to_be_flipped(drawn):
 def test_the_caption_has_every_option_that_is_not_the_default():
     explained = explain(
         GRAY, "sobel", (2, 2), padding=5, border="wrap", stride=2, dilation=(3, 1), range="abs",
-        bias=10, activation="relu",
+        bias=10, activation="relu", divisor=3,
     )  # fmt: skip
     text = " ".join(" ".join(texts_of(draw_explanation(explained))).split())
     for fact in ("padding 5", "border wrap", "stride 2", "dilation 3,1", "bias 10", "relu",
-                 "magnitude of 2 kernels", "range abs"):  # fmt: skip
+                 "magnitude of 2 kernels", "range abs", "sobel-x, × 1/3"):  # fmt: skip
         assert fact in text
 
 
@@ -301,7 +311,7 @@ def test_a_slide_leaves_out_digits_before_numbers(pixels, kernel, few):
     [
         ("box:5", "", [25, 25, 25]),
         ("gaussian:7", "numbers and color bars of window and kernel", [49]),
-        ("kirsch", "of 8 sums", [9] * 7),
+        ("kirsch", "of 8 sums", [9] * 9),
     ],
 )
 def test_a_slide_of_many_terms_keeps_some_numbers(kernel, lack, counts, fits_page):
@@ -310,6 +320,15 @@ def test_a_slide_of_many_terms_keeps_some_numbers(kernel, lack, counts, fits_pag
     text = " ".join(" ".join(texts_of(figure)).split())
     assert lack in text
     assert "do not fit" not in text
+    fits_page(figure, "slide")
+
+
+@pytest.mark.parametrize("at", [(2, 2), (0, 0)])  # in a second line; each grid as narrow as may be
+def test_a_slide_of_long_numbers_keeps_them(at, fits_page):
+    rising = [1, 2, 3, 2, 1]
+    pixels = RNG.integers(1000, 9999, (5, 5))
+    figure, _ = whole(pixels, np.outer(rising, rising), at, FigureOptions(theme="slide"))
+    assert [len(cells(axes)) for axes in images(figure) if cells(axes)] == [25, 25, 25]
     fits_page(figure, "slide")
 
 
