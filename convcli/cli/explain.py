@@ -213,8 +213,8 @@ def _explain_filter(
     if form == "figure":
         from convcli.teaching.explain.figure import draw_explanation
 
-        pixels, feature_map = explanation.source
-        return draw_explanation(explanation, pixels, feature_map(), figure)
+        drawn = explanation.source
+        return draw_explanation(explanation, drawn.pixels, drawn.feature_map(), figure)
     if spreadsheet is None:
         from convcli.teaching.explain.text import explanation_data, explanation_text
 

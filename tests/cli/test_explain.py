@@ -31,7 +31,7 @@ def test_the_text_of_one_value(explain, save):
     save("m.csv", np.arange(1, 10).reshape(3, 3))
     text = text_of(explain("-k", "1 0; 0 2", "--at", "1,1", "m.csv"))
     assert "sum       (5*1) + (6*0) + (8*0) + (9*2) = 23\n" in text
-    assert text.endswith("pixel     23\n")
+    assert text.endswith("value     23\n")
     assert "\x1b" not in text
 
 
@@ -203,8 +203,8 @@ def test_of_a_bank_one_is_explained_or_all_are_combined(explain, gray, save):
     explain(*one).fails(2, "--filter 2: there is only 1 result")
     total = int(gray[3:6, 4:7].astype(int).sum())
     for more, value in ((["--filter", "1"], total), (["--filter", "2"], 0)):
-        assert text_of(explain(*flags, *more)).endswith(f"pixel     {value}\n")
-    assert text_of(explain(*flags, "--combine", "mean")).endswith(f"pixel     {total / 2:g}\n")
+        assert text_of(explain(*flags, *more)).endswith(f"value     {value}\n")
+    assert text_of(explain(*flags, "--combine", "mean")).endswith(f"value     {total / 2:g}\n")
 
 
 @pytest.mark.slow
@@ -219,7 +219,7 @@ def test_kernels_of_different_sizes_have_windows_of_their_own(explain, gray):
 def test_relu(explain, save):
     save("m.csv", [[1, 2]])
     text = text_of(explain("-k", "-1", "--at", "0,0", "--activation", "relu", "m.csv"))
-    assert text.endswith("relu      max(0, -1) = 0\npixel     0\n")
+    assert text.endswith("relu      max(0, -1) = 0\nvalue     0\n")
 
 
 def test_apply_and_explain_share_their_options(explain, apply, gray):
@@ -232,7 +232,7 @@ def test_apply_and_explain_share_their_options(explain, apply, gray):
 def test_the_environment_sets_options(explain, save):
     save("m.csv", [[1, 2]])
     text = text_of(explain("m.csv", CONVCLI_EXPLAIN_KERNEL="3", CONVCLI_EXPLAIN_AT="0,1"))
-    assert text.endswith("pixel     6\n")
+    assert text.endswith("value     6\n")
 
 
 @pytest.mark.slow
@@ -247,10 +247,10 @@ def test_a_signal_is_drawn_with_its_window(explain, save):
 def test_no_digits_beyond_those_that_hold(explain, save):
     save("m.csv", [[0.8, 1.0, 3.4]])
     text = text_of(explain("-k", "1 1 1", "--at", "0,1", "m.csv"))
-    assert text.endswith("pixel     5.2\n")
+    assert text.endswith("value     5.2\n")
     assert pixels_of(explain("-k", "1 1 1", "--at", "0,1", "m.csv", "--json")) == [5.2]
     third = text_of(explain("-k", "1/3", "--at", "0,1", "m.csv", "--digits", "3"))
-    assert third.endswith("pixel     0.333\n")
+    assert third.endswith("value     0.333\n")
 
 
 def test_a_large_kernel_shows_its_largest_products(explain, save, rng):
@@ -261,7 +261,7 @@ def test_a_large_kernel_shows_its_largest_products(explain, save, rng):
     text = text_of(explain("-k", "k.txt", "--at", "20,10", "--padding", "valid", "m.csv"))
     products = (image[20:53, 10:50] * kernel).ravel()
     assert "the 20 largest of 1,320 products" in text
-    assert text.endswith(f"(the other 1,300) = {products.sum()}\npixel     {products.sum()}\n")
+    assert text.endswith(f"(the other 1,300) = {products.sum()}\nvalue     {products.sum()}\n")
     shown = [int(line.split()[-1]) for line in text.split("pixel*weight\n")[1].splitlines()[:20]]
     assert sorted(map(abs, shown)) == sorted(abs(products))[-20:]
     rest = int(text.split("(the other")[0].split()[-1].strip("()"))
@@ -273,7 +273,7 @@ def test_a_wide_dilation_takes_no_memory(explain, save):
     save("m.csv", [[1, 2], [3, 4]])
     ran = explain("-k", "box:3", "--at", "0,0", "--dilation", "100000000", "m.csv")
     assert "columns -100000000 to 100000000 in steps of" in " ".join(text_of(ran).split())
-    assert ran.out.endswith(b"pixel     2\n")
+    assert ran.out.endswith(b"value     2\n")
 
 
 def test_kernels_too_large_to_explain(explain, gray):

@@ -95,7 +95,7 @@ def test_the_sum_is_scaled_by_the_weight_on_valid_pixels(convcli):
         "sum       (8*2) + (9*1) = 25\n"
         "scaled    25 * 4 / 3 ~ 33.3333333333333 (the weight: all / on valid pixels)\n"
         "value     33.3333333333333 / 4 + 2 ~ 10.3333333333333\n"
-        "pixel     10.3333333333333\n"
+        "value     10.3333333333333\n"
     )
     assert "missing" not in told(convcli, *words, "--at", "0,0")
 
@@ -105,10 +105,10 @@ def test_a_missing_pixel_takes_the_value_at_the_anchor(convcli):
     text = told(convcli, *words, "--at", "0,1")
     assert "in braces: missing, with the value at the anchor" in " ".join(text.split())
     assert "0  1 2 {2}   -1 0 1   -1 0 2\n" in text
-    assert text.endswith("sum       (1*-1) + (2*0) + (2*1) = 1\npixel     1\n")
+    assert text.endswith("sum       (1*-1) + (2*0) + (2*1) = 1\nvalue     1\n")
     text = told(convcli, *words, "--at", "0,4")
     assert "0  8 - [-]   -1 0 1   -8 - -\n" in text
-    assert text.endswith("invalid   the anchor is missing: no value\npixel     nan\n")
+    assert text.endswith("invalid   the anchor is missing: no value\nvalue     nan\n")
 
 
 def test_a_window_with_too_little_weight_has_no_value(convcli, here):
@@ -116,7 +116,7 @@ def test_a_window_with_too_little_weight_has_no_value(convcli, here):
     text = told(convcli, *words, "--at", "0,3")
     assert "sum       0: no pixel is valid\n" in text
     assert text.endswith(
-        "invalid   0 of a weight of 4 is on valid pixels: no value\npixel     nan\n"
+        "invalid   0 of a weight of 4 is on valid pixels: no value\nvalue     nan\n"
     )
     text = told(convcli, *words, "--at", "0,2", "--min-valid", 0.5)
     assert "invalid   1 of a weight of 4 is on valid pixels, less than 0.5 of it: no value" in text

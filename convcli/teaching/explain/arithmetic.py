@@ -189,6 +189,7 @@ def explain_probed(
         lag=axes.lags and axes.lags.at(max(at)),
         source=ExplainedImage(
             with_holes(image, image_filter).pixels,
+            image_filter,
             partial(explained_map, image, image_filter, activation),
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -14,6 +14,8 @@ from convcli.teaching.decimals import Number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from convcli.filtering.filter import Filter
 
 Grid = tuple[tuple[Number, ...], ...]  # rows of numbers
 Flags = tuple[tuple[bool, ...], ...]
@@ -203,6 +205,11 @@ class Computation:
     x: float | None = None
     lag: float | None = None
 
+    @property
+    def unit(self) -> str:
+        """What the result is: a pixel of an image, or a value where numbers are plain."""
+        return "value" if self.max_value is None or self.range == "raw" else "pixel"
+
 
 class FeatureMap(NamedTuple):
     """The whole map that an explained value belongs to.
@@ -227,8 +234,20 @@ class ExplainedImage(NamedTuple):
 
     Attributes:
         pixels: the input, (H, W) or (H, W, C).
+        filter: what is done to it.
         feature_map: computes the map of the value.
     """
 
     pixels: NDArray[Any]
+    filter: Filter
     feature_map: Callable[[], FeatureMap]
+
+
+@dataclass(frozen=True, repr=False)
+class DrawnComputation(Computation):
+    """The computation of a value, with what a figure shows around it.
+
+    ``source`` has the image, the filter and its feature map.
+    """
+
+    source: ExplainedImage = field(kw_only=True, compare=False)

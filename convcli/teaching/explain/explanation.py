@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcli.choices import ThemeName
 from convcli.figure_options import FigureOptions
-from convcli.teaching.explain.computation import Computation, ExplainedImage
+from convcli.teaching.explain.computation import DrawnComputation
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.text import explanation_html, explanation_text
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation(Computation):
+class Explanation(DrawnComputation):
     """How one value of a feature map is computed, with every number.
 
     The attributes are those of :class:`~convcli.teaching.explain.computation.Computation`, and
@@ -26,8 +26,6 @@ class Explanation(Computation):
     >>> explain([[3, 4]], [[1, 2]], (0, 1), border="zero")
     Explanation(kernel='1 2', at=(0, 1), pixels=(4,))
     """
-
-    source: ExplainedImage = field(kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         pixels = tuple(output.pixel for output in as_shown(self).outputs)

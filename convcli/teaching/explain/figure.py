@@ -6,7 +6,7 @@ from __future__ import annotations
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.heatmap import divisor_text
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
-from convcli.plotting.labels import format_short
+from convcli.plotting.labels import conv_facts, format_short
 from convcli.plotting.page import (
     NO_ROOM_FOR_NUMBERS,
     PagePlan,
@@ -33,11 +33,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
-from convcli.geometry import conv_geometry, pads_text, size_text
+from convcli.geometry import size_text
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.save import NotebookFigure
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.computation import Computation, FeatureMap
+from convcli.teaching.explain.computation import Computation, DrawnComputation, FeatureMap
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
     Places,
@@ -72,12 +72,13 @@ _TABLE_CELL = 3.6  # sides of cells of a table of more kernels, in sizes of the 
 _TABLE_LETTERS = 8  # of a title in a narrow column
 _LEAST_GRID, _STEP = 0.4, 0.9  # the scale of grids in one line, and the steps to it
 _FASTER = 1.74  # the power of a scale by which pages without numbers shrink, to 0.3
+_SIGNIFICANT = 6  # digits of the largest number in the arithmetic
 _FEWER_DIGITS = 3, 2  # of the largest number, where more do not fit
 _AROUND_IMAGES = 0.43  # inches a point of the smallest text; ticks and bars of a line of images
 
 
 def draw_explanation(
-    explanation: Computation,
+    explanation: DrawnComputation,
     pixels: NDArray[np.generic] | None = None,
     feature_map: FeatureMap | None = None,
     options: FigureOptions | None = None,
@@ -105,7 +106,7 @@ def draw_explanation(
     ['1', '1', '2']
     """
     options = options or FigureOptions()
-    shown = as_shown(explanation, options.digits)
+    shown = as_shown(explanation, options.digits, significant=_SIGNIFICANT)
     explanation = _with_grids(shown, as_shown(explanation))
     with style_context(options):
         if pixels is not None and feature_map is not None and is_signal(explanation, pixels):
@@ -118,7 +119,7 @@ def draw_explanation(
         return _draw(explanation, shown, pixels, feature_map)
 
 
-def _with_grids(shown: Computation, exact: Computation) -> Computation:
+def _with_grids(shown: DrawnComputation, exact: DrawnComputation) -> DrawnComputation:
     """Return what is shown with the exact windows, weights and products, which set the colors."""
     outputs = []
     for output, exact_output in zip(shown.outputs, exact.outputs, strict=True):
@@ -134,8 +135,8 @@ def _with_grids(shown: Computation, exact: Computation) -> Computation:
 
 
 def _draw(
-    explanation: Computation,
-    shown: Computation,
+    explanation: DrawnComputation,
+    shown: DrawnComputation,
     pixels: NDArray[np.generic] | None,
     feature_map: FeatureMap | None,
 ) -> NotebookFigure:
@@ -305,9 +306,9 @@ def _scales(
     return scales
 
 
-def _facts(explanation: Computation) -> list[str]:
-    """Return the options that are not the default."""
-    facts = [*_conv_facts(explanation)]
+def _facts(explanation: DrawnComputation) -> list[str]:
+    """Return the options that are not the default, as they were given."""
+    facts = conv_facts(explanation.source.filter._replace(bias=None, range="clip"))
     if bias := explanation.outputs[0].responses[0].bias:
         facts.append(f"bias {format_number(bias)}")
     if explanation.combine is not None:
@@ -318,29 +319,6 @@ def _facts(explanation: Computation) -> list[str]:
     if explanation.range != "clip":
         facts.append(f"range {explanation.range}")
     return facts
-
-
-def _conv_facts(explanation: Computation) -> Iterator[str]:
-    """Yield the options of the convolution that are not the default."""
-    response = explanation.outputs[0].responses[0]
-    shape = len(response.rows), len(response.columns)
-    rules = explanation.stride, explanation.dilation, explanation.operation
-    if explanation.operation == "convolve":
-        yield "convolve, kernel flipped"
-    pads, usual = explanation.pads, conv_geometry(explanation.input_shape, shape, "same", *rules)
-    if explanation.anchor != usual.anchor:
-        yield "anchor {},{}".format(*explanation.anchor)
-    if pads != usual.pads:
-        yield f"padding {pads_text(pads)}"
-    if explanation.border == "constant":
-        yield f"border constant {format_number(explanation.fill)}"
-    elif explanation.border != "edge":
-        yield f"border {explanation.border}"
-    for name, (rows, columns) in (
-        ("stride", explanation.stride), ("dilation", explanation.dilation)
-    ):  # fmt: skip
-        if (rows, columns) != (1, 1):
-            yield f"{name} {rows}" if rows == columns else f"{name} {rows},{columns}"
 
 
 def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
@@ -356,7 +334,7 @@ def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
             f"{output.channel} {format_number(output.pixel)}".strip()
             for output in explanation.outputs
         )
-        return step_lines("pixel", ", ".join(named)), ["steps"]
+        return step_lines(explanation.unit, ", ".join(named)), ["steps"]
     if any("~" in line for line in lines):
         lines = [*lines, "~         rounded"]
     return lines, []
@@ -566,8 +544,7 @@ def _output_part(explanation: Computation, feature_map: FeatureMap, longest: flo
     panel = ImagePanel(pixels, feature_map.max_value)
     ends = common_range([panel])
     values = ", ".join(sum_text(output.pixel) for output in explanation.outputs)
-    unit = "value" if feature_map.max_value is None else "pixel"
-    caption = f"{size_text(explanation.output_shape)}{note}, {unit} {values}"
+    caption = f"{size_text(explanation.output_shape)}{note}, {explanation.unit} {values}"
     bar = value_bar(panel, ends, mapped=feature_map.ends)
     mapped = feature_map.ends
     part = image_part(

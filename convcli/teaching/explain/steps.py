@@ -51,7 +51,8 @@ def value_lines(response: Response) -> list[str]:
         if not response.validity.is_valid:
             return lines
         start = response.validity.scaled
-    if response.divisor == 1 and not response.bias and response.value == start:
+    is_same = response.value == start or (math.isnan(start) and math.isnan(response.value))
+    if response.divisor == 1 and not response.bias and is_same:
         return lines
     text = format_number(start)
     if response.divisor != 1:
@@ -106,14 +107,14 @@ def combination_lines(explanation: Computation, output: OutputValue) -> list[str
 def result_lines(
     explanation: Computation, output: OutputValue, paint: Paint = unpainted
 ) -> Iterator[str]:
-    """Yield the lines of combination, activation, range and pixel."""
+    """Yield the lines of combination, activation, range, and the pixel, or plain value."""
     yield from combination_lines(explanation, output)
     if explanation.activation != "none":
         yield from activation_lines(explanation.activation, output.value, output.activated)
     text = _range_text(explanation, output)
     if text:
         yield from step_lines(explanation.range, text)
-    yield f"{'pixel':<{LABEL}}" + paint("result", format_number(output.pixel))
+    yield f"{explanation.unit:<{LABEL}}" + paint("result", format_number(output.pixel))
 
 
 def computation_lines(explanation: Computation, *, with_terms: bool) -> list[str]:

@@ -103,7 +103,7 @@ def _parts(
         yield from result_lines(explanation, output, paint)
     if len(explanation.outputs) > 1:
         pixels = ", ".join(format_number(output.pixel) for output in explanation.outputs)
-        yield from ("", *step_lines("pixel", [paint("result", pixels)]))
+        yield from ("", *step_lines(explanation.unit, [paint("result", pixels)]))
 
 
 def explanation_data(explanation: Computation, digits: int | None = None) -> dict[str, Any]:

@@ -23,7 +23,14 @@
  * @property {number | bigint} sum
  */
 
-import { exactProduct, exactSum, reliableDecimals, roundNumber, toNumber } from "./decimals.mjs";
+import {
+  exactProduct,
+  exactSum,
+  exactTotal,
+  reliableDecimals,
+  roundNumber,
+  toNumber,
+} from "./decimals.mjs";
 import { borderAt, checkPosition, convGeometry, OUTSIDE, windowPlaces } from "./geometry.mjs";
 import { pixelRule } from "./pixels.mjs";
 import { appliedPlanes, combined } from "./sums.mjs";
@@ -124,7 +131,8 @@ export function windowValues(image, channel, rows, columns, { border, fill }) {
 /**
  * Round the results of an explanation to their reliable decimals.
  *
- * Whole numbers stay exact. A value that would be rounded to another pixel keeps its digits.
+ * Whole numbers stay exact. A sum that differs from the map's value only by what the map's type
+ * rounds is that value.
  *
  * @param {object} explanation
  * @param {number} bound the magnitude that sets the decimals
@@ -138,18 +146,26 @@ export function asShown(explanation, bound = largestSum(explanation), windowDeci
   if (extremes !== null) {
     pixelDecimals = reliableDecimals(Math.max(bound / (extremes[1] - extremes[0] || 1), 1));
   }
-  const shownResponse = (response) => ({
-    ...response,
-    sums: response.sums.map((part) => ({
+  const shownResponse = (response) => {
+    const value = rounded(response.value);
+    let sums = response.sums.map((part) => ({
       ...part,
       window: part.window.map((row) => row.map((number) => roundNumber(number, windowDecimals))),
       weights: part.weights.map((row) => row.map(significant)),
       products: shownProducts(part.products, decimals),
       sum: rounded(part.sum),
-    })),
-    sum: rounded(response.sum),
-    value: rounded(response.value),
-  });
+    }));
+    let sum = rounded(response.sum);
+    if (response.divisor === 1) {
+      const start = rounded(toNumber(exactTotal([value, -response.bias])));
+      const isFraction = typeof sum === "number" && !Number.isInteger(response.sum);
+      if (isFraction && Math.abs(sum - start) < 1.5 * 10 ** -decimals) {
+        sum = start;
+        sums = sums.length === 1 ? sums.map((part) => ({ ...part, sum })) : sums;
+      }
+    }
+    return { ...response, sums, sum, value };
+  };
   return {
     ...explanation,
     extremes: extremes && extremes.map(rounded),

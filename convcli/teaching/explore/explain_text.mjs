@@ -50,7 +50,7 @@ export function explanationText(explanation) {
   }
   if (shown.outputs.length > 1) {
     const pixels = shown.outputs.map((output) => formatNumber(output.pixel));
-    lines.push("", ...stepLines("pixel", [pixels.join(", ")]));
+    lines.push("", ...stepLines(unitOf(shown), [pixels.join(", ")]));
   }
   return lines.join("\n");
 }
@@ -264,7 +264,7 @@ function valueLines(response) {
 function isSame(one, two) {
   return isFiniteNumber(one) && isFiniteNumber(two)
     ? isEqual(asDecimal(one), asDecimal(two))
-    : one === two;
+    : Object.is(one, two);
 }
 
 /** Return whether a value is exactly sum / divisor + bias, or a number is not finite. */
@@ -310,14 +310,19 @@ export function combinationLines({ combine }, output) {
   return stepLines(combine, `${text} ${isRounded ? "~" : "="} ${formatNumber(value)}`);
 }
 
-/** Return the lines of combination, range and pixel. */
+/** Return what a result is: a pixel of an image, or a value where numbers are plain. */
+function unitOf({ maxValue }) {
+  return maxValue === null ? "value" : "pixel";
+}
+
+/** Return the lines of combination, range, and the pixel, or plain value. */
 function resultLines(explanation, output) {
   const lines = combinationLines(explanation, output);
   const text = rangeText(explanation, output);
   if (text) {
     lines.push(...stepLines(explanation.range, text));
   }
-  return [...lines, `${"pixel".padEnd(LABEL)}${formatNumber(output.pixel)}`];
+  return [...lines, `${unitOf(explanation).padEnd(LABEL)}${formatNumber(output.pixel)}`];
 }
 
 /** Describe the range mapping of one value; empty where clip leaves plain numbers alone. */

@@ -138,7 +138,7 @@ def test_a_short_sum_is_written_out():
     assert lines_at(slide, (0, 0)) == [
         "row 0, column 0",
         "sum       (1*1) + (2*-1) + (3*0) + (4*2) = 7",
-        "pixel     7",
+        "value     7",
     ]
     assert lines_at(slide, (0, 0), most=1) == ["row 0, column 0: value 7"]
 

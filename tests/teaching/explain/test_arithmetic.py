@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -349,14 +350,32 @@ def test_a_value_has_the_type_of_the_map():
 
 
 def test_what_rounds_to_the_pixel_is_shown():
-    """11560577 / 289 is below 40001.5, which float32 cannot tell from it."""
+    """11560433 / 289 is below 40001.5, which float32 cannot tell from it."""
     image = np.full((17, 17), 40001, np.uint16)
     image.flat[:144] = 40002
     explained = explain(image, np.ones((17, 17), int), (0, 0), divisor=289, padding="valid")
     [output] = explained.outputs
     assert (output.value, output.pixel) == (40001.5, 40001)
     text = explained.text()
+    assert "value     11560433 / 289 ~ 40001.4982698962\n" in text
     assert "clip      40001.4982698962 -> 40001 (rounded" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ({}, ["clip      220.497 -> 220 (rounded, halves to even)"]),
+        ({"bias": 1}, ["value     220.497 + 1 = 221.497", "clip      221.497 -> 221 (rounded"]),
+        ({"range": "raw"}, ["raw       the value itself", "value     220.497"]),
+    ],
+)
+def test_no_number_is_written_in_two_ways(options, lines):
+    """The sum is 220.4975 and a little, which float32 rounds to another last digit."""
+    image = np.uint8([[222, 209, 214, 245, 208]])
+    text = explain(image, "gaussian:5x1", (0, 2), **options).text()
+    *_, total, steps = re.split(r"~ ([\d.]+)\n", text, maxsplit=1)
+    assert total == "220.497"
+    assert steps.startswith("\n".join(lines))
 
 
 def test_a_short_repr_and_the_text_of_the_command():

@@ -57,9 +57,12 @@ def test_the_sums_written_are_right(name):
 @pytest.mark.parametrize("name", CASES)
 def test_the_last_line_is_the_pixel(name):
     image, kernel, at, options = CASES[name]
-    pixels = [output.pixel for output in explain(image, kernel, at, **options).outputs]
+    explained = explain(image, kernel, at, **options)
+    pixels = [output.pixel for output in explained.outputs]
     last = text(name).splitlines()[-1]
-    assert [float(n) for n in last.removeprefix("pixel").split(",")] == pixels
+    assert [float(n) for n in last.removeprefix(explained.unit).split(",")] == pixels
+    is_pixel = explained.max_value is not None and explained.range != "raw"
+    assert explained.unit == ("pixel" if is_pixel else "value")
 
 
 def test_a_page():
@@ -82,7 +85,7 @@ window     kernel   pixel*weight
 
 sum       (3*1) + (0*0) + (6*-1) + (0*0.5) = -3
 value     -3 - 1 = -4
-pixel     -4"""
+value     -4"""
     )
 
 
@@ -159,7 +162,7 @@ def test_paint_does_not_move_anything():
 
 def test_channels_are_added_up():
     explained = explain(np.array([[[1, 2, -4]]]), [[[1]], [[1]], [[2]]], (0, 0))
-    assert "\n\ntotal     1 + 2 + (-8) = -5\npixel     -5" in explained.text()
+    assert "\n\ntotal     1 + 2 + (-8) = -5\nvalue     -5" in explained.text()
     explained = explain(np.array([[[1, 2]]]), [[[1]], [[1]]], (0, 0))
     assert "\n\ntotal     1 + 2 = 3\n" in explained.text()
 
