@@ -74,7 +74,9 @@ def feature_map(
     # threads, since each call of numpy hands over the interpreter, which comes back late. Results
     # as wide as the sums take as long either way.
     long = types.is_exact and out.itemsize < types.accumulator.itemsize == 2
-    run([plan], pixels, store, threads, None if plan.types.is_exact else out, long_strips=long)
+    # Only floats of the result's type are put there; others leave strips where they are.
+    place = out if out.dtype == plan.types.block and not types.is_exact else None
+    run([plan], pixels, store, threads, place, long_strips=long)
     return out
 
 
