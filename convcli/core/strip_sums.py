@@ -48,6 +48,9 @@ def borrow_strip(
         except IndexError:
             return Strip(plan, rows, Workspace(), is_kept=True)
     workspace = borrow()
+    last: Strip | None = workspace.user
+    if result is None and last is not None and last.plan is plan and last.rows == rows:
+        return last
     workspace.result = result
     return Strip(plan, rows, workspace)
 
@@ -58,7 +61,8 @@ def give_back_strips(strips: list[Strip]) -> None:
         if strip.is_kept:
             strip.plan.strips.append(strip)
         else:
-            give_back(strip.workspace)
+            stays = strip.plan.binds_strips and strip.workspace.result is None
+            give_back(strip.workspace, strip if stays else None)
 
 
 class Strip:
@@ -98,6 +102,7 @@ class Strip:
             sums = self._sums(method)
             if sums is not None:
                 del self.padded  # a strip may be kept longer than the image
+                self.left_out = None
                 return sums
         raise AssertionError("the last method sums every strip")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli import GeometryError, cross_correlate
+from convcli import GeometryError, cross_correlate, pool
 from convcli.core import strips
 from convcli.core.memory import estimated_bytes
 from convcli.core.padding import border_at, border_index
@@ -186,3 +186,15 @@ def test_the_border_far_away_is_the_border_nearby(border, size):
     period = 10**9 * 2 * size * max(size - 1, 1)
     if border in ("wrap", "reflect", "symmetric"):
         np.testing.assert_array_equal(border_at(places + period, size, border), whole[places + 40])
+
+
+def test_strips_that_are_used_again_hold_nothing_of_earlier_images(rng):
+    kernel = rng.integers(-9, 10, (3, 3))
+    images = rng.integers(0, 256, (4, 150, 100), np.uint8)
+    found = []
+    for image in images:
+        found.append(cross_correlate(image, kernel))
+        pool(image, 3, stride=1)  # which uses the same memory
+        cross_correlate(images[0], kernel * 0.3, dtype=np.uint8)
+    for image, values in zip(images, found, strict=True):
+        np.testing.assert_array_equal(values, cross_correlate(image, kernel, method="toeplitz"))

@@ -32,9 +32,11 @@ class Workspace(dict[str, NDArray[np.uint8]]):
     Attributes:
         result: where the finished values of the strip will be, (rows, W', ...), if they have a
             type that sums can have.
+        user: what its buffers were bound to last, which may use them again as they are.
     """
 
     result: NDArray[Any] | None = None
+    user: Any = None
 
     def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return buffer ``name`` as a contiguous array, valid until the buffer is taken again.
@@ -70,10 +72,14 @@ def borrow() -> Workspace:
         return Workspace()
 
 
-def give_back(workspace: Workspace) -> None:
-    """Keep a workspace for later calls, unless it is large, and let go of the result."""
-    workspace.result = None
-    if sum(buffer.nbytes for buffer in workspace.values()) <= KEPT_BYTES:
+def give_back(workspace: Workspace, user: Any = None) -> None:
+    """Keep a workspace for later calls, unless it is large, and let go of the result.
+
+    ``user`` is kept with it, until something else has used its buffers.
+    """
+    small = sum(buffer.nbytes for buffer in workspace.values()) <= KEPT_BYTES
+    workspace.result, workspace.user = None, user if small else None
+    if small:
         _free.append(workspace)
 
 
