@@ -42,6 +42,7 @@ def filter_pixels(
     dtype: Any = None,
     method: str = "auto",
     threads: Any = None,
+    groups: int = 1,
     *,
     missing: Missing | None = None,
     info: ImageInfo | None = None,
@@ -53,15 +54,23 @@ def filter_pixels(
     """
     check_word(method, "method")
     if pixels.ndim == 4:
-        numbers = divisor, bias, dtype, method, threads
+        numbers = divisor, bias, dtype, method, threads, groups
         return _filter_batch(pixels, missing, kernel, conv, *numbers)
     if pixels.ndim == 1:
         conv = row_options(conv)
     image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
-    terms, combine = _numbers(kernel, image, divisor, bias)
+    terms, combine = _numbers(kernel, image, divisor, bias, groups)
     if pixels.ndim == 1:
         check_rows(term.matrix for term in terms)
-    if missing is not None:
+    if groups > 1:
+        from convcli.core.groups import group_map
+
+        if combine is not None:
+            raise KernelError("groups takes a bank (N, C / groups, kh, kw), not a family")
+        [term] = terms
+        image = with_channels(image)
+        result = group_map(image, term, groups, conv, dtype, method, threads, info, missing)
+    elif missing is not None:
         from convcli.core.missing import partial_map
 
         result = partial_map(image, missing, terms, combine, conv, dtype, method, threads)
@@ -137,7 +146,7 @@ def _empty_image(shape: Any, dtype: Any) -> Array:
 
 
 def _numbers(
-    kernel: Array | GivenKernels, image: Array, divisor: Any, bias: Any
+    kernel: Array | GivenKernels, image: Array, divisor: Any, bias: Any, groups: int = 1
 ) -> tuple[list[KernelNumbers], str | None]:
     """Return what each kernel computes with, and how their maps combine."""
     combine = None
@@ -145,7 +154,7 @@ def _numbers(
         terms = [KernelNumbers(kernel[np.newaxis] if kernel.ndim == 1 else kernel)]
     else:
         level, channels = level_of(depth_of(image.dtype)), with_channels(image).shape[-1]
-        terms, combine = kernel.numbers(level, channels), kernel.kernel_set.combine
+        terms, combine = kernel.numbers(level, channels // groups), kernel.kernel_set.combine
     if divisor is not None:
         terms = [term._replace(divisor=divisor) for term in terms]
     if bias is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from convcli.api.arguments import (
     as_kernel,
@@ -19,7 +19,15 @@ from convcli.choices import AnyBorder, AnyMethod, NanRule, Operation, Pooling
 from convcli.core.dtypes import check_image
 from convcli.core.padding import pad_array
 from convcli.core.pooling import pool_windows
-from convcli.geometry import ConvOptions, IntOrPair, Ints, Padding, border_name, pads_of
+from convcli.geometry import (
+    ConvOptions,
+    IntOrPair,
+    Ints,
+    Padding,
+    as_count,
+    border_name,
+    pads_of,
+)
 from convcli.images.given import as_image
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ def cross_correlate(
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
     anchor: AnyAnchor = "before",
+    groups: SupportsIndex = 1,
     divisor: Number | None = None,
     bias: Biases | None = None,
     dtype: DTypeLike | None = None,
@@ -66,6 +75,9 @@ def cross_correlate(
         {image}
         {kernel}
         {conv}
+        groups: the number of runs that channels and filters are divided into, as in torch and
+            ONNX: the filters of a run read its channels alone, and a bank is
+            (N, C / groups, kh, kw). With as many as channels the convolution is depthwise.
         {sums}
         {missing}
 
@@ -88,6 +100,8 @@ def cross_correlate(
     >>> cross_correlate([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[0, 1], [0, 1]], padding="valid")
     array([[ 7,  9],
            [13, 15]])
+    >>> cross_correlate([[[1, 2]]], [[[[3]]], [[[5]]]], groups=2)
+    array([[[ 3, 10]]])
     >>> cross_correlate([1, 2, 4, 8], "-1 0 1")
     array([1, 3, 6, 4])
     >>> cross_correlate([1, 2, 90, 8], "1/3 1/3 1/3", mask=[0, 0, 1, 0]).tolist()
@@ -100,7 +114,7 @@ def cross_correlate(
     value = fill_value(fill, border)
     options = ConvOptions("correlate", padding, border, value, stride, dilation, anchor)
     pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
-    numbers = divisor, bias, dtype, method, threads
+    numbers = divisor, bias, dtype, method, threads, as_count(groups, "groups")
     return filter_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
 
 
@@ -115,6 +129,7 @@ def convolve(
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
     anchor: AnyAnchor = "before",
+    groups: SupportsIndex = 1,
     divisor: Number | None = None,
     bias: Biases | None = None,
     dtype: DTypeLike | None = None,
@@ -138,6 +153,7 @@ def convolve(
         {image}
         kernel: as for :func:`cross_correlate`.
         {conv}
+        groups: as for :func:`cross_correlate`.
         {sums}
         {missing}
 
@@ -155,7 +171,7 @@ def convolve(
     value = fill_value(fill, border)
     options = ConvOptions("convolve", padding, border, value, stride, dilation, anchor)
     pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
-    numbers = divisor, bias, dtype, method, threads
+    numbers = divisor, bias, dtype, method, threads, as_count(groups, "groups")
     return convolve_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
 
 

@@ -17,6 +17,7 @@ from convcli.api.arguments import (
 )
 from convcli.choices import COMBINATIONS, PERCENTILES
 from convcli.core.dtypes import check_image
+from convcli.core.plan import check_channels
 from convcli.errors import UsageError
 from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions
@@ -84,6 +85,8 @@ def given_filter(
     check_image(pixels)
     divisor, bias = optional_number(divisor, "divisor"), optional_number(bias, "bias")
     members = kernels.kernels
+    for member in members:
+        check_channels(pixels.shape, member.matrix.shape)
     if combine is not None and (len(members) < 2 or combine not in COMBINATIONS):
         words = ", ".join(COMBINATIONS)
         raise UsageError(f"combine needs two or more kernels and must be one of {words}")

@@ -52,6 +52,12 @@ class Missing(NamedTuple):
     min_valid: float = 0
     nodata: float | None = None
 
+    def of_channels(self, channels: slice) -> Missing:
+        """Return the same for some channels of the image."""
+        if self.mask is None or self.mask.ndim == 2:
+            return self
+        return self._replace(mask=self.mask[..., channels])
+
     def of(self, pixels: NDArray[Any]) -> NDArray[np.bool]:
         """Return where pixels are missing: (H, W), or (H, W, C) if the channels differ.
 

@@ -376,15 +376,19 @@ def _check_arrays(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> No
             "kernel must be (kh, kw), (C, kh, kw) or (N, C, kh, kw) real numbers, "
             f"not {kernel.shape} {kernel.dtype}"
         )
-    channels = image.shape[2] if image.ndim == 3 else 1
-    if kernel.ndim > 2 and kernel.shape[-3] != channels:
-        taken = kernel.shape[-3]
-        hint = ""
-        if channels % taken == 0:
-            hint = "; a grouped bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE "
-            hint += f"conv -k BANK --groups {channels // taken}"
+    check_channels(image.shape, kernel.shape)
+
+
+def check_channels(image: tuple[int, ...], kernel: tuple[int, ...]) -> None:
+    """Raise KernelError if a kernel of this shape sums over other channels than an image has."""
+    channels = image[2] if len(image) == 3 else 1
+    if len(kernel) > 2 and kernel[-3] != channels:
+        taken = kernel[-3]
+        groups, rest = divmod(channels, taken)
+        fits = len(kernel) == 4 and not rest and kernel[0] % groups == 0
+        hint = f"; with groups={groups} it fits" if fits else ""
         # A volume, whose last axis is no channels, looks the same.
-        of_array = f", the last axis of its shape {image.shape}" if channels > MOST_COLORS else ""
+        of_array = f", the last axis of its shape {image}" if channels > MOST_COLORS else ""
         raise KernelError(
             f"kernel sums over {count_text(taken, 'channel')}, the image has {channels}{of_array}"
             f"{hint}"

@@ -24,7 +24,7 @@ from convcli.core.digits import quotient_decimals
 from convcli.core.dtypes import saturate
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, UsageError, count_text
 from convcli.filtering.filter import Filter, hue_axes, kernel_bias
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, packed, rgbx_of
@@ -315,7 +315,19 @@ def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
     conv, method = image_filter.conv, image_filter.method
     bias = kernel_bias(image, image_filter, kernel)
     with _name_in_errors(kernel):
+        _check_groups(image.channels, kernel)
         return make_plan(image.pixels, kernel.matrix, conv, kernel.divisor, bias, method)
+
+
+def _check_groups(channels: int, kernel: Kernel) -> None:
+    """Raise KernelError, with the command that applies it, for a kernel of a grouped bank."""
+    taken = len(kernel.matrix[0]) if kernel.matrix.ndim == 4 else len(kernel.matrix)
+    if kernel.matrix.ndim > 2 and taken != channels and channels % taken == 0:
+        raise KernelError(
+            f"kernel sums over {count_text(taken, 'channel')}, the image has {channels}; a grouped "
+            "bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE conv -k BANK --groups "
+            f"{channels // taken}"
+        )
 
 
 def _partial_sums(

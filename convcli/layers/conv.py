@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import KernelNumbers, check_equal_shapes, run
-from convcli.core.depthwise import depthwise
 from convcli.core.dtypes import DOUBLE, float_type, int_if_whole, smallest_integer, with_channels
-from convcli.core.grouped import grouped
+from convcli.core.groups import sum_groups
 from convcli.core.memory import MASKED, strip_bytes
 from convcli.core.plan import Plan, as_applied, make_plan
 from convcli.errors import KernelError, UsageError, count_text
@@ -168,10 +167,7 @@ class Conv:
         shape = maps.shape[0], maps.shape[1], maps.shape[2]
         geometry = self.kernel_geometry(kernel, shape)
         border = border_name(options.border)
-        if weights.shape[2] == 1:
-            result = depthwise(maps, weights[:, :, 0], geometry, border, options.fill, self.threads)
-        else:
-            result = grouped(maps, weights, geometry, border, options.fill, self.threads)
+        result = sum_groups(maps, weights, geometry, border, options.fill, self.threads)
         own = self._sum_bias(kernel, None)
         biases = self.bias if isinstance(self.bias, tuple) else (own,)
         return add_biases(result, biases) if result is not None and any(biases) else result

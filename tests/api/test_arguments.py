@@ -706,7 +706,9 @@ EXPLAINED = explain(GRAY[:3, :3], [[1]], (0, 0))
 LEARNED = learn_kernel(GRAY[:5, :5], GRAY[:5, :5], 1)
 SUMS = {"divisor": None, "bias": None, "dtype": None, "method": "auto", "threads": 1}
 FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "cross_correlate": (cross_correlate, {"image": GRAY, "kernel": [[1, 2]], **CONV, **SUMS}),
+    "cross_correlate": (
+        cross_correlate, {"image": GRAY, "kernel": [[1, 2]], **CONV, "groups": 1, **SUMS}
+    ),
     "convolve": (convolve, {"image": COLOR, "kernel": "sobel", **CONV, **SUMS}),
     "signals": (convolve, {"image": [1, 2, 3], "kernel": [1, 2, 3, 4], **CONV, **SUMS}),
     "bank": (cross_correlate, {"image": GRAY, "kernel": ["sobel-x", "sobel-y"], **CONV, **SUMS}),
