@@ -40,6 +40,7 @@ from convcli.teaching.animate.layer_work import (
     CurveWork,
     LayerWork,
     NoWork,
+    ShareWork,
     SpreadWork,
     WindowWork,
 )
@@ -67,6 +68,7 @@ from convcli.teaching.explain.chain.computation import (
     NormalizeStep,
     PoolStep,
     SoftmaxStep,
+    SpreadStep,
 )
 
 _MAGNIFIED = 0.72  # of the image's side
@@ -210,6 +212,11 @@ class LayerScene(SlidingScene):
                 [self._channels.index(channel) for channel in window.channels],
                 ends=ends, max_value=white, title=title, parts=self._parts,
             )  # fmt: skip
+        upsampled = [step for step in steps or () if isinstance(step, SpreadStep)]
+        if upsampled:
+            hue = window.tracer.name_of(1, window.channels[0]) if window.shows_colors else ""
+            shares = ShareWork(upsampled, ends=ends, max_value=white, hue=hue, parts=self._parts)
+            return shares if shares.is_shown else NoWork()
         single = [s for s in steps or () if isinstance(s, ActivationStep | NormalizeStep)]
         if single:
             return CurveWork(window, single, title=title, parts=self._parts)

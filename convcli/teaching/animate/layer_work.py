@@ -9,7 +9,8 @@ from convcli.plotting.style import figure_options
 # isort: split
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from convcli.teaching.explain.chain.computation import (
     NormalizeStep,
     PoolStep,
     SoftmaxStep,
+    SpreadStep,
 )
 from convcli.teaching.explain.chain.curve_figure import CurvePoint, curve_box, draw_curve
 from convcli.teaching.explain.grid_figure import (
@@ -40,6 +42,7 @@ from convcli.teaching.explain.grid_figure import (
     Kind,
     Places,
     Scales,
+    grid_array,
     grids_part,
 )
 
@@ -305,6 +308,111 @@ class SpreadWork:
             products = self._spread.products(self._positions[number], self._channel)
             is_small = max(products.shape) <= MAX_TICKED
             grid.move(products, cell_texts(products, figure_options().digits) if is_small else [])
+
+        return [(grid, move)]
+
+
+class ShareWork:
+    """The values that an upsampled one lies between, their shares in it, and the products.
+
+    Where a value has fewer neighbors than others, as at the edges, the cells of the rest are empty.
+
+    Args:
+        steps: how each value is computed.
+        ends: the values at the ends of the colors of the window.
+        max_value: the pixel that is white; None for plain numbers.
+        hue: the channel of a photo that is upsampled: red, green or blue.
+        parts: keeps what is drawn.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[SpreadStep],
+        *,
+        ends: tuple[float, float],
+        max_value: int | None,
+        hue: str,
+        parts: DrawnParts,
+    ) -> None:
+        self._ends, self._max_value, self._hue, self._parts = ends, max_value, hue, parts
+        sums = [step.computation.outputs[0].responses[0].sums[0] for step in steps]
+        self._values: dict[Kind, list[NDArray[Any]]] = {
+            "window": [grid_array(part.window) for part in sums],
+            "kernel": [grid_array(part.weights) for part in sums],
+            "products": [grid_array(part.products) for part in sums],
+        }
+        shapes = [values.shape for values in self._values["window"]]
+        self._shape = max(rows for rows, _ in shapes), max(columns for _, columns in shapes)
+        texts = cell_texts(np.array([step.value for step in steps]), figure_options().digits)
+        self.texts = {"result": [f"sum {text}" for text in texts]}
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether values have several neighbors at all."""
+        return self._shape != (1, 1)
+
+    def details(self) -> Sequence[tuple[tuple[Kind, ...], tuple[str, ...]]]:
+        """Return what is drawn, less and less, with the names of what is left out."""
+        return [
+            (("window", "kernel", "products"), ()),
+            (("window", "kernel"), ("products",)),
+            ((), ("windows", "weights", "products")),
+        ]
+
+    def equation(self, kinds: tuple[Kind, ...]) -> list[PartOf]:
+        """Return the window, its weights and the products."""
+        return [self._grid(kind, kinds) for kind in kinds]
+
+    def _grid(self, kind: Kind, kinds: tuple[Kind, ...]) -> PartOf:
+        title = {"window": "neighbors", "kernel": "shares", "products": "products"}[kind]
+        make = grids_part(
+            [GridPicture(kind, title, tuple(map(tuple, self._whole(kind, 0).tolist())), self._hue)],
+            self._scales(),
+            Places.moving(self._shape, (1, 1)),
+            title=title,
+            caption="",
+            sign={"window": "", "kernel": "×", "products": "="}[kind],
+            longest=grid_side(1),
+            most=most_of_a_grid(),
+        )
+        part = self._parts.keep(kind, make)
+        is_last = kind == kinds[-1]
+        return self._parts.text_below("result", part, self.texts["result"]) if is_last else part
+
+    def _whole(self, kind: Kind, number: int) -> NDArray[Any]:
+        """Return the numbers of a frame, with 0 in the cells that it has none for."""
+        values = self._values[kind][number]
+        pads = [(0, most - own) for most, own in zip(self._shape, values.shape, strict=True)]
+        return np.pad(values, pads)
+
+    def _scales(self) -> Scales:
+        """Return the colors of all grids, and the width of the widest number in any frame."""
+        digits = figure_options().digits
+        every = chain.from_iterable(self._values.values())
+        widest = max(widest_text(cell_texts(values, digits)) for values in every)
+        products = np.concatenate([values.ravel() for values in self._values["products"]])
+        limit, is_signed = symmetric_limit(products), finite_extremes(products)[0] < 0
+        return Scales(
+            self._ends,
+            self._max_value,
+            HeatmapGroup((), 1.0, 1),
+            HeatmapGroup((), limit, 1, is_signed),
+            widest,
+            has_bars=False,
+        )
+
+    def moving(self, name: str, drawn: Any) -> list[Mover]:
+        """Return the grid, whose numbers change."""
+        kind = cast(Kind, name)
+        grid = MovingGrid(drawn[0])
+
+        def move(number: int) -> None:
+            rows, columns = self._values[kind][number].shape
+            written = np.full(self._shape, "", object)
+            written[:rows, :columns] = np.reshape(
+                cell_texts(self._values[kind][number], figure_options().digits), (rows, columns)
+            )
+            grid.move(self._whole(kind, number), written.ravel().tolist())
 
         return [(grid, move)]
 

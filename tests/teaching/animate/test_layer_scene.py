@@ -373,6 +373,23 @@ def test_the_field_in_the_image_is_that_of_explain(border):
         assert box in outlines(images(scene.figure)[0])
 
 
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        ([(1, 1)], [["1", "2", "4", "8"], [0.75**2, 0.75 / 4, 0.75 / 4, 1 / 16]]),
+        ([(0, 1), (1, 1)], [["1", "2", "", ""], [0.75, 0.25, "", ""]]),  # between two values only
+    ],
+)
+def test_a_bilinear_value_has_its_neighbors_and_their_shares(positions, expected):
+    pixels = np.array([[1, 2, 3], [4, 8, 6], [7, 5, 9]])
+    scene = scene_of(pixels, ["upsample 2 --mode bilinear"], positions, theme="slide")
+    neighbors, shares, products = grids(scene.figure)[1:4]
+    assert neighbors == expected[0]
+    assert [float(text) if text else "" for text in shares] == expected[1]
+    [total] = [text for text in (t.get_text() for t in scene.figure.texts) if text[:4] == "sum "]
+    assert float(total[4:]) == sum(float(text) for text in products if text)
+
+
 TEXTS = st.sampled_from(
     [
         "conv -k blur --stride 2",
