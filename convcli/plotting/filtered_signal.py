@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convcli.geometry import Geometry, border_name
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.labels import format_short, result_name, result_title
-from convcli.plotting.page import PagePlan, Part, Rows, blank, compose, plot_part
+from convcli.plotting.page import PagePlan, PartOf, Rows, blank, compose, plot_part
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,
@@ -40,7 +40,7 @@ from convcli.plotting.signal_plot import (
     signal_taps,
     widest_geometry,
 )
-from convcli.plotting.style import Box, figure_options
+from convcli.plotting.style import Box, figure_options, theme
 from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ if TYPE_CHECKING:
 
 _KERNEL_WIDTH, _SIGNAL_WIDTH, _PLOT_HEIGHT = 2.8, 8.0, 2.0  # inches at scale 1
 _SMALLEST_SCALE = 0.7  # at which ticks do not touch
+# Of the plots on a slide that has no room for usual ones: widths as shares of the page's.
+_LOW_WIDTH, _LOW_KERNEL_WIDTH, _LOW_HEIGHT = 0.56, 0.165, 0.75
+_HALF_WIDTH, _HALF_HEIGHT = 0.37, 0.85
+
+BoxOf = Callable[[float], Box]  # the width and height of a plot at a scale
 
 
 class SignalResult(NamedTuple):
@@ -132,35 +137,55 @@ def draw_filtered_signal(
     limits = outer_limits(
         [padded, *((result.scale.places, len(result.samples)) for result in signals)]
     )
-    signal = plot_part(
-        partial(_draw_input, original=original, padding=padding, scale=scale, limits=limits),
-        _signal_box,
-        title=titles.get("input") or "input",
-        caption="" if titles.get("input") else padded_text(original, padding),
-        xlabel=x_label(scale),
-        ylabel=unit_label(image.max_value),
-    )
     has_kernel = "kernel" in titles
-    rows: list[list[Callable[[float], Part]]] = []
-    if "input" in titles:
-        rows.append([lambda _: blank((0.0, 0.0))] * has_kernel + [signal])
-    for result in signals:
-        part = plot_part(
+
+    def input_plot(box: BoxOf, *, has_label: bool = True) -> PartOf:
+        return plot_part(
+            partial(_draw_input, original=original, padding=padding, scale=scale, limits=limits),
+            box,
+            title=titles.get("input") or "input",
+            caption="" if titles.get("input") else padded_text(original, padding),
+            xlabel=x_label(scale) * has_label,
+            ylabel=unit_label(image.max_value),
+        )
+
+    def result_plot(result: SignalResult, box: BoxOf, *, has_label: bool = True) -> PartOf:
+        return plot_part(
             partial(_draw_result, result=result, limits=limits),
-            _signal_box,
+            box,
             title=titles.get("result") or f"result of {result_name(result.filter)}",
             caption="" if titles.get("result") else _result_caption(result),
-            xlabel=x_label(result.scale),
+            xlabel=x_label(result.scale) * has_label,
             ylabel=unit_label(result.filtered.image.max_value),
         )
-        row = [_kernel(result, axis, titles, image.axis)] if has_kernel else []
-        rows.append([*row, part] if "result" in titles else row)
 
-    def rows_of(scale: float) -> Rows:
-        return [[part(scale) for part in row] for row in rows if row]
+    def rows_of(size: float, *, is_low: bool = False) -> Rows:
+        box, kernel_box = (_low_box, _low_kernel_box) if is_low else (_signal_box, _kernel_box)
+        rows: list[list[PartOf]] = []
+        if "input" in titles:
+            plot = input_plot(box, has_label=not is_low)
+            rows.append([lambda _: blank((0.0, 0.0))] * has_kernel + [plot])
+        for result in signals:
+            has_label = not is_low or result is signals[-1]
+            kernel = _kernel(result, axis, titles, image.axis, kernel_box, has_label=has_label)
+            row = [kernel] if has_kernel else []
+            plot = result_plot(result, box, has_label=has_label)
+            rows.append([*row, plot] if "result" in titles else row)
+        parts = [[part(size) for part in row] for row in rows if row]
+        if is_low:  # the first caption says what the padding is
+            parts[1:] = [[part._replace(caption="") for part in row] for row in parts[1:]]
+        return parts
 
-    plan = PagePlan(rows_of)
-    return compose([plan], title=title, facts=facts, unit="plots", least=_SMALLEST_SCALE)
+    def pairs_of(size: float) -> Rows:
+        plots = [input_plot(_half_box)] if "input" in titles else []
+        parts = [part(size) for part in [*plots, *(result_plot(r, _half_box) for r in signals)]]
+        return [parts[start : start + 2] for start in range(0, len(parts), 2)]
+
+    plans = [PagePlan(rows_of)]
+    if theme().is_fixed and "result" in titles:  # the plots become lower before any is left out
+        plans.append(PagePlan(partial(rows_of, is_low=True), ["sizes", "extremes"]))
+        plans.append(PagePlan(pairs_of, ["kernels"] * has_kernel))
+    return compose(plans, title=title, facts=facts, unit="plots", least=_SMALLEST_SCALE)
 
 
 def x_label(scale: SampleScale) -> str:
@@ -181,6 +206,18 @@ def _signal_box(scale: float) -> Box:
 
 def _kernel_box(scale: float) -> Box:
     return scale * _KERNEL_WIDTH, scale * _PLOT_HEIGHT
+
+
+def _low_box(scale: float) -> Box:
+    return _LOW_WIDTH * theme().width, scale * _LOW_HEIGHT
+
+
+def _low_kernel_box(scale: float) -> Box:
+    return _LOW_KERNEL_WIDTH * theme().width, scale * _LOW_HEIGHT
+
+
+def _half_box(scale: float) -> Box:
+    return _HALF_WIDTH * theme().width, scale * _HALF_HEIGHT
 
 
 def _draw_input(
@@ -214,8 +251,14 @@ def _apply_limits(axes: Axes) -> None:
 
 
 def _kernel(
-    result: SignalResult, axis: int, titles: Mapping[str, str], positions: SampleAxis | None
-) -> Callable[[float], Part]:
+    result: SignalResult,
+    axis: int,
+    titles: Mapping[str, str],
+    positions: SampleAxis | None,
+    box: BoxOf,
+    *,
+    has_label: bool,
+) -> PartOf:
     """Return one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
     kernels, operation = result.filter.kernels, result.filter.conv.operation
     taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
@@ -239,9 +282,9 @@ def _kernel(
 
     return plot_part(
         draw,
-        _kernel_box,
+        box,
         title=title,
         caption=caption,
-        xlabel=x_label(scale),
+        xlabel=x_label(scale) * has_label,
         ylabel="weight" if figure_options().axes else "",
     )

@@ -141,5 +141,10 @@ def set_y_ticks(axes: Axes) -> None:
     """Number the y axis where there is room."""
     lines = axes.bbox.height / axes.figure.dpi / theme().line
     most = max(1, min(5, int(lines / 1.6)))
-    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+    axes.yaxis.set_major_locator(locator)
+    if most == 1:  # the locator keeps two or more, and three would touch
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in map(float, locator.tick_values(low, high)) if low <= tick <= high]
+        axes.set_yticks(sorted({*ticks[:1], *ticks[-1:]}))
     axes.yaxis.set_major_formatter(bar_number)

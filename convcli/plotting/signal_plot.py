@@ -39,6 +39,7 @@ _NUMBER_SHARE = 0.9  # of the distance between samples that a number may take
 CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
 _MARGIN, _MARGIN_FOR_NUMBERS = 0.08, 0.2  # above and below, as shares of the range of values
 _MARGIN_BELOW_ZERO = 0.04  # below stems that all point up
+_MOST_FOR_NUMBERS = 0.36  # of a plot's height, for a number; else there are none
 _FLAT = 1e-9  # a range of values below this, relative to them, is that of rounding errors
 _DOT_POINTS, _RING_POINTS = 3.5, 7.5
 _NARROWEST = 0.5  # inches; a row on a page that is refused since it is too narrow
@@ -130,6 +131,8 @@ def draw_samples(
     """
     is_short, channels = len(samples) <= MAX_STEMS, samples.shape[1]
     texts, number_points = sample_numbers(samples, inches, exact)
+    if _number_share(axes) > _MOST_FOR_NUMBERS:
+        texts = []
     _set_limits(axes, samples, with_numbers=bool(texts), from_zero=is_short)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
     colors = CHANNEL_COLORS if channels > 1 else (_COLOR,)
@@ -221,11 +224,16 @@ def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: 
         low, high = min(low, 0.0), max(high, 0.0)
     margin = _MARGIN
     if with_numbers:  # a number with the gap to its stem, as a share of the height
-        share = (theme().text + 8) / 72 / (axes.bbox.height / axes.figure.dpi)
+        share = _number_share(axes)
         margin = max(_MARGIN_FOR_NUMBERS, share / max(1 - 2 * share, 0.1))
     margin_below = margin if low < 0 or not from_zero else _MARGIN_BELOW_ZERO
     span = high - low or 1.0
     axes.set_ylim(low - span * margin_below, high + span * margin)
+
+
+def _number_share(axes: Axes) -> float:
+    """Return the share of a plot's height that a number takes with the gap to its stem."""
+    return float((theme().text + 8) / 72 / (axes.bbox.height / axes.figure.dpi))
 
 
 def _write_number(axes: Axes, place: float, height: float, text: str, points: float) -> Artist:

@@ -168,6 +168,19 @@ def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     fits_page(draw_filtering(as_image(pixels), results, options=options), theme)
 
 
+@pytest.mark.parametrize(("count", "left_out"), [(3, "sizes, extremes"), (4, "kernels")])
+def test_a_slide_keeps_the_results_of_several_kernels(count, left_out, fits_page):
+    pixels = np.sin(np.arange(40) / 4)[np.newaxis]
+    kernels = ([[1, 2, 1]], [[1, -1]], [[1] * 5], [[1, 2]])
+    results = [result_of(pixels, kernel) for kernel in kernels[:count]]
+    options = FigureOptions(theme="slide")
+    figure = draw_filtering(as_image(pixels), results, options=options)
+    fits_page(figure, "slide")
+    titles = [text.get_text() for text in figure.texts]
+    assert sum(title.startswith("result of ") for title in titles) == count
+    assert f"range raw · left out: {left_out}" in titles
+
+
 def test_panels_and_titles_of_a_signal():
     options = FigureOptions(
         panels=("input", "result"), titles=("f", "f * g"), axes=False, limits=(-1, 30)

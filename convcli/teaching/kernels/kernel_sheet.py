@@ -15,9 +15,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convcli.errors import UsageError
+from convcli.errors import UsageError, count_text
 from convcli.figure_options import FigureOptions
-from convcli.geometry import size_text
+from convcli.geometry import Pair, size_text
 from convcli.kernels.matrix_text import short_name, without_folders
 from convcli.kernels.spec import gaussian_axes
 from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes
@@ -36,6 +36,7 @@ from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import (
     Box,
+    figure_options,
     fit_box,
     signed_colormap,
     style_context,
@@ -73,6 +74,7 @@ _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is 
 _CONTOURS = 12  # about as many levels at most
 _FRAME = "tab:orange"
 _ROW, _COLUMN = "tab:blue", "tab:orange"  # of a profile
+_TWO_AXES = "x or y"  # the label of a profile along two axes
 _CURVES = (  # of gains: style, color and width; the wider lie below, so that equal curves all show
     ("-", "tab:blue", 3.2),
     ("--", "tab:orange", 2.4),
@@ -88,7 +90,8 @@ def draw_kernel_sheet(
 
     One kernel has its weights; one bright pixel, filtered by it, by both operations where these
     differ; and its profile, the middle row and column as curves. A large smooth kernel has
-    contours, too. Several kernels, or the channels of one, are a table of weights. More than 16, or
+    contours, too. One that is sampled has the positions of its samples, and contours before the
+    bright pixel. Several kernels, or the channels of one, are a table of weights. More than 16, or
     several filters over three channels, are a sheet of at most 512 tiles; three channels are drawn
     as colors.
 
@@ -111,7 +114,7 @@ def draw_kernel_sheet(
     members = kernels.kernels
     maps = len(members) * math.prod(members[0].matrix.shape[:-2])
     if frequency and maps > 1:
-        raise UsageError(f"--frequency takes one kernel; {kernels.label} has {maps}")
+        raise UsageError(f"--frequency takes one kernel; {kernels.label} has {_count(members)}")
     with style_context(options):
         facts = ""
         plans: list[PagePlan]
@@ -124,9 +127,12 @@ def draw_kernel_sheet(
         else:
             named = _parts_of_one(members[0], frequency=frequency)
             fewest = min(_FEW_PARTS, len(named)) if theme().is_fixed else len(named)
+            # On a slide, a function is large rather than beside what it does to pixels.
+            is_function = theme().is_fixed and gaussian_axes(members[0]) is not None
+            most = fewest if is_function and not frequency else len(named)
             plans = [
                 _plan(_in_rows(list(named.values())[:count]), list(named)[count:])
-                for count in range(len(named), fewest - 1, -1)
+                for count in range(most, fewest - 1, -1)
             ]
         least = _LEAST_ON_SLIDE if len(plans) > 1 else _LEAST
         return compose(plans, title=_title(kernels), facts=facts, least=least)
@@ -137,6 +143,13 @@ def _plan(rows: Sequence[Sequence[PartOf]], left_out: Sequence[str] = ()) -> Pag
         return [[part(scale) for part in row] for row in rows]
 
     return PagePlan(rows_of, left_out)
+
+
+def _count(members: Sequence[Kernel]) -> str:
+    """Say how many kernels these are, and over how many channels."""
+    of_bank, channels = math.prod(members[0].matrix.shape[:-3]), members[0].matrix.shape[-3:-2]
+    kernels = count_text(len(members) * of_bank, "kernel")
+    return kernels + "".join(f" over {count_text(each, 'channel')}" for each in channels)
 
 
 def _columns(group: HeatmapGroup) -> int:
@@ -205,18 +218,48 @@ def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:
     if is_line:
         parts["profile"] = _profile_part(values, group, _LINE_WIDTH, where)
     else:
-        parts["weights"] = kernel_part(group, _WEIGHTS, title="weights")
+        weights_part = kernel_part(group, _WEIGHTS, title="weights")
+        parts["weights"] = partial(_at_positions, weights_part, where, values.shape)
     if frequency:
         weights = values.astype(np.float64) / group.divisor
         response = frequency_response(weights)
         parts["gain"] = _gain_part(response)
         parts["frequency response"] = _frequency_part(response, gain_at_zero(weights))
-    if not is_line:
-        parts |= _impulse_parts(heatmap, group)
-        parts["profile"] = _profile_part(values, group, _SIDE, where)
+    profile = {} if is_line else {"profile": _profile_part(values, group, _SIDE, where)}
+    impulses = {} if is_line else _impulse_parts(heatmap, group)
+    contours: dict[str, PartOf] = {}
     if has_contours(values):
-        parts["contours"] = _contour_part(values, group, gaussian_axes(kernel))
-    return parts
+        contours["contours"] = _contour_part(values, group, gaussian_axes(kernel))
+    if where.label == _TWO_AXES:  # a function of x and y, more than a filter
+        return parts | contours | profile | impulses
+    return parts | impulses | profile | contours
+
+
+def _at_positions(part: PartOf, where: _Places, shape: Pair, scale: float) -> Part:
+    """Return a map of weights whose rows and columns are at the positions of its samples."""
+    planned = part(scale)
+    if where.label != _TWO_AXES or not figure_options().axes:
+        return planned
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        drawn = list(planned.draw(figure, left, top))
+        axes = drawn[0].axes
+        for axis, places, count in zip(
+            (axes.yaxis, axes.xaxis), (where.rows, where.columns), shape, strict=True
+        ):
+            ends = places.at(0), places.at(count - 1)
+            ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(*ends)
+            ticks = [tick for tick in map(float, ticks) if ends[0] <= tick <= ends[1]]
+            cells = [(tick - ends[0]) / float(places.step) for tick in ticks]
+            axis.set_ticks(cells, labels=list(map(bar_number, ticks)))
+        return drawn
+
+    line = theme().line
+    return planned._replace(
+        draw=draw,
+        left=max(planned.left, text_width("-0.0", theme().text) + 0.08),
+        below=max(planned.below, line + 0.08),
+    )
 
 
 def _impulse_parts(heatmap: Heatmap, group: HeatmapGroup) -> dict[str, PartOf]:
@@ -277,7 +320,7 @@ class _Places(NamedTuple):
         if kernel.axis is not None:
             return cls(kernel.axis, kernel.axis, "x")
         if (samples := gaussian_axes(kernel)) is not None:
-            return cls(*samples, "x or y")
+            return cls(*samples, _TWO_AXES)
         rows, columns = (SampleAxis(Fraction(-((n - 1) // 2)), Fraction(1)) for n in kernel.shape)
         return cls(rows, columns, "offset", "offset 0 is the anchor")
 
@@ -308,7 +351,10 @@ def _profile_part(
                 continue
             size = 4 if marker == "o" else 8  # the square is around the dot
             axes.vlines(places, 0, heights, color, linestyles="-" if marker == "o" else "--")
-            axes.plot(places, heights, marker, color=color, label=name, markersize=size, mfc=inside)
+            axes.plot(
+                places, heights, marker, color=color, label=name, markersize=size, mfc=inside,
+                clip_on=False,
+            )  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=is_whole, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(bar_number)
         if values.size == 1:  # the only place

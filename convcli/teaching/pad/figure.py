@@ -16,7 +16,7 @@ from convcli.errors import UsageError, count_text
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, size_text
 from convcli.images.image import ImageData
-from convcli.plotting.axes import number_points, widest_text
+from convcli.plotting.axes import MAX_TICKED, number_points, widest_text
 from convcli.plotting.filtered_signal import x_label
 from convcli.plotting.image_panel import (
     ImagePanel,
@@ -68,6 +68,11 @@ class _CopiedPanel(ImagePanel):
     labels: tuple[str, ...] = ()
 
     @property
+    def numbered(self) -> bool:
+        """Return whether its cells have labels, which they have in colors, too."""
+        return True
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Return the labels of its cells."""
         return self.labels
@@ -85,7 +90,7 @@ def draw_padding(
 ) -> NotebookFigure:
     """Draw an image and its padded form, whose padding is hatched.
 
-    Of a small matrix, a third panel gives for each cell the row and column of the pixel that it
+    Of a small image, a third panel gives for each cell the row and column of the pixel that it
     copies, unless the panels are chosen or the border holds a fill value; where a page has no room
     for all numbers, the input is left out. A signal of one row or
     one column is drawn as stems or lines; below the padding stands the sample that it copies.
@@ -154,7 +159,9 @@ def _image_plans(
     }
     panels = {"input": original, "padded": result}
     is_chosen = options.panels is not None or len(options.titles or ()) == len(_USUAL)
-    if not is_chosen and _copies(border) and result.numbered and any(pads):
+    lack = [NO_ROOM_FOR_NUMBERS] * (original.numbered and not result.numbered)
+    is_small = max(original.shape) <= MAX_TICKED
+    if not is_chosen and _copies(border) and is_small and any(pads):
         labels = _copied_places(image, pads, border)
         copied = _CopiedPanel(padded.pixels, padded.max_value, labels=labels)
         caption = "row,column of the pixel that each cell shows"
@@ -162,6 +169,8 @@ def _image_plans(
         if _numbers_scale(part(1.0), copied):  # it is nothing without its numbers
             parts[_COPIED], panels[_COPIED] = part, copied
             names = [*names, _COPIED]
+        else:
+            lack.append(_COPIED)
     chosen = {name: parts[name] for name in names}
     least = {name: _numbers_scale(chosen[name](1.0), panels[name]) for name in chosen}
     if cell is not None:  # cells of one size have numbers together
@@ -182,18 +191,23 @@ def _image_plans(
         return [row[start : start + across] for start in range(0, len(row), across)]
 
     if not any(least.values()):
-        return [PagePlan(partial(rows_of, list(chosen), numbers=False))]
+        return [PagePlan(partial(rows_of, list(chosen), numbers=False), lack)]
     has_copied = _COPIED in chosen
     simpler = [
-        PagePlan(partial(rows_of, [each for each in chosen if each != name], numbers=True), [name])
+        PagePlan(
+            partial(rows_of, [each for each in chosen if each != name], numbers=True),
+            [*lack, name],
+        )
         for name in ["input", _COPIED] * has_copied
     ]
     bare = [name for name in chosen if name != _COPIED]
-    lack = [NO_ROOM_FOR_NUMBERS, *[_COPIED] * has_copied]
     return [
-        PagePlan(partial(rows_of, list(chosen), numbers=True)),
+        PagePlan(partial(rows_of, list(chosen), numbers=True), lack),
         *simpler,
-        PagePlan(partial(rows_of, bare, numbers=False), lack),
+        PagePlan(
+            partial(rows_of, bare, numbers=False),
+            [NO_ROOM_FOR_NUMBERS, *lack, *[_COPIED] * has_copied],
+        ),
     ]
 
 

@@ -238,8 +238,10 @@ def test_gains_run_along_four_directions():
 
 
 def test_frequencies_of_several_kernels_are_refused():
-    with pytest.raises(UsageError, match="--frequency takes one kernel; sobel has 2"):
+    with pytest.raises(UsageError, match="--frequency takes one kernel; sobel has 2 kernels"):
         draw_kernel_sheet(SETS["pair"], frequency=True)
+    with pytest.raises(UsageError, match="k has 3 kernels over 2 channels"):
+        draw_kernel_sheet(one(random(3, 2, 3, 3)), frequency=True)
 
 
 @pytest.mark.parametrize("spec", ["gaussian:15", "log", "dog", "gabor", "disk:5"])
@@ -329,6 +331,19 @@ def test_contours_of_a_sampled_gaussian_are_drawn_over_x_and_y():
     assert axes.get_xlabel() == "x"
     assert axes.get_xlim() == pytest.approx((-3, 2.8))
     assert axes.get_ylim() == pytest.approx((0.8, -3))  # y grows downward, as rows do
+
+
+def test_a_slide_of_a_sampled_gaussian_has_contours_over_x_and_y(legible):
+    options = FigureOptions(theme="slide")
+    kernels = read_spec("gaussian:61,sigma=1,rho=0.5,start=-3,step=0.1,normalize=no")
+    figure = draw_kernel_sheet(kernels, options=options)
+    legible(figure)
+    assert {"weights", "contours"} <= {text.get_text() for text in figure.texts}
+    weights = figure.axes[0]
+    marks = dict(zip(weights.get_xticks(), weights.get_xticklabels(), strict=True))
+    assert {float(mark.get_text()): place for place, mark in marks.items()} == pytest.approx(
+        {-2: 10, 0: 30, 2: 50}
+    )
 
 
 def test_the_heading_names_a_file_without_its_folders():

@@ -115,6 +115,22 @@ def test_a_padded_matrix_whose_copies_have_no_room_for_numbers_shows_no_copies()
     assert all(map(cells, images(figure)))
 
 
+@pytest.mark.parametrize(
+    ("side", "left_out"), [(12, "copied from"), (16, "numbers that do not fit, copied from")]
+)
+def test_a_small_matrix_without_room_for_its_copies_says_so(side, left_out):
+    image, pads = ImageData(np.arange(side * side).reshape(side, side) % 10, None), Pads(2, 2, 2, 2)
+    figure = draw_padding(image, pad_image(image, pads, "wrap", 0), pads, "wrap")
+    assert f"border wrap · left out: {left_out}" in words(figure)
+
+
+def test_the_copies_of_colors_are_named(fits_page):
+    image, pads = ImageData(COLOR[:3, :3], 8), Pads(1, 1, 1, 1)
+    figure = draw_padding(image, pad_image(image, pads, "wrap", 0), pads, "wrap")
+    fits_page(figure, "screen")
+    assert cells(images(figure)[2])[:5] == ["2,2", "2,0", "2,1", "2,2", "2,0"]
+
+
 def test_both_images_have_one_scale(drawn):
     for name in ("fill", "floats", "gray"):
         scales = [axes.images[0].get_clim() for axes in images(drawn(name))]
