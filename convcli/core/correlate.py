@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from threading import get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -208,27 +207,15 @@ def run(
             for plan, reach in zip(plans, reaches, strict=True)
         ]
 
-    # Each thread fills its strips again: what is bound to their memory is worked out once. Sums of
-    # floats are bound to places in the result.
-    kept: dict[int, list[Strip]] = {}
-
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
-        count, thread = rows.stop - first, get_ident()
-        strips = kept.pop(thread, None) if count == step else None
-        if strips is None:
-            result = None if out is None else out[rows]
-            strips = [borrow_strip(plan, count, result) for plan in plans]
+        result = None if out is None else out[rows]
+        strips = [borrow_strip(plan, rows.stop - first, result) for plan in plans]
         blocks = [_finished(strip, view, first) for strip, view in zip(strips, padded, strict=True)]
         sink(rows, blocks)
-        if out is None and count == step < height:
-            kept[thread] = strips
-        else:
-            give_back_strips(strips)
+        give_back_strips(strips)
 
     for_each(work, range(0, height, step), min(workers, -(-height // step)))
-    for strips in kept.values():
-        give_back_strips(strips)
 
 
 def rows_of(plan: Plan, padded: PaddedImage, rows: slice) -> NDArray[Any]:

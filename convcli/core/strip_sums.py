@@ -48,10 +48,10 @@ def borrow_strip(
         except IndexError:
             return Strip(plan, rows, Workspace(), is_kept=True)
     workspace = borrow()
-    last: Strip | None = workspace.user
-    if result is None and last is not None and last.plan is plan and last.rows == rows:
-        return last
     workspace.result = result
+    last: Strip | None = workspace.user
+    if last is not None and last.plan is plan and last.rows == rows:
+        return last
     return Strip(plan, rows, workspace)
 
 
@@ -61,7 +61,7 @@ def give_back_strips(strips: list[Strip]) -> None:
         if strip.is_kept:
             strip.plan.strips.append(strip)
         else:
-            stays = strip.plan.binds_strips and strip.workspace.result is None
+            stays = strip.plan.binds_strips and all(method.can_move for method in strip.bound)
             give_back(strip.workspace, strip if stays else None)
 
 

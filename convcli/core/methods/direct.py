@@ -47,7 +47,7 @@ class DirectMethod(SumMethod):
     """
 
     dtype: np.dtype[Any]
-    is_bound = True
+    is_bound = can_move = True
 
     def __init__(
         self,

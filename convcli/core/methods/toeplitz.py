@@ -23,8 +23,8 @@ of a band.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class ToeplitzMethod(SumMethod):
 
     name = "toeplitz"
     dtype: np.dtype[Any]
-    is_bound = True
+    is_bound = can_move = True
 
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         self.types, self.geometry, self.dtype = types, geometry, dtype
@@ -129,27 +129,33 @@ class ToeplitzMethod(SumMethod):
     ) -> Callable[[], NDArray[Any]]:
         """Return what sums the windows."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
-        columns = self.geometry.output_shape[1]
-        calls, flat = self._multiply(phases, -(-rows // self.group), workspace)
-        sums = flat[:rows].reshape(rows, columns, phases.interleaved)
+        shape = -1, self.geometry.output_shape[1], phases.interleaved
+        calls, own, last_calls = self._multiply(phases, -(-rows // self.group), workspace)
 
         def multiply() -> NDArray[Any]:
             phases.fill()
             run_calls(calls)
+            place = workspace.place_of(own)
+            run_calls(last_calls(place))
+            sums = place.reshape(shape)[:rows]
             return sums.astype(self.types.accumulator) if self.types.is_exact else sums
 
         return multiply
 
     def _multiply(
         self, phases: Polyphase, count: int, workspace: Workspace
-    ) -> tuple[list[Call], NDArray[Any]]:
-        """Return the calls that sum all bands' products, and the sums, (count * d * R, W' * C)."""
+    ) -> tuple[list[Call], NDArray[Any], Callable[[NDArray[Any]], Iterable[Call]]]:
+        """Return the calls that sum all bands' products.
+
+        Returns:
+            All calls but the last ones; memory for the sums, (count, R, d, W' * C); and a function
+            that returns the last calls, which store the sums in an array of this shape.
+        """
         width = self.geometry.output_shape[1] * phases.interleaved
-        sums = workspace.take_sums((count, self.rows, self.apart, width), self.dtype)
-        flat = sums.reshape(-1, width)
+        sums = workspace.take("sums", (count, self.rows, self.apart, width), self.dtype)
         if not self.bands:
             zero = np.zeros((), self.dtype)
-            return [(store, zero, zero, sums)], flat
+            return [], sums, lambda place: [(store, zero, zero, place)]
         columns = [column for _, column in self.bands]
         neighbors = columns[-1] - columns[0] == len(columns) - 1 > 0
         # A single value would be added in another order than the values of a row.
@@ -158,14 +164,18 @@ class ToeplitzMethod(SumMethod):
             products = workspace.take("scratch", (len(columns), *sums.shape), self.dtype)
             bands = np.array(list(self.bands.values()))
             calls = list(self._multiply_tiles(next(iter(self.bands)), bands, phases, products))
-            return [*calls, (_add_all, products, products, sums)], flat
+            return calls, sums, lambda place: [(_add_all, products, products, place)]
+        *others, last = self.bands.items()
+        if not others:
+            return [], sums, partial(self._multiply_tiles, *last, phases)
         out, scratch, calls = sums, workspace.take("scratch", sums.shape, self.dtype), []
-        for place, band in self.bands.items():
-            calls += self._multiply_tiles(place, band, phases, out)
+        for column, band in others:
+            calls += self._multiply_tiles(column, band, phases, out)
             if out is scratch:
                 calls.append((np.add, sums, scratch, sums))
             out = scratch
-        return calls, flat
+        calls += self._multiply_tiles(*last, phases, scratch)
+        return calls, sums, lambda place: [(np.add, sums, scratch, place)]
 
     def _multiply_tiles(
         self, place: Pair, bands: NDArray[Any], phases: Polyphase, out: NDArray[Any]
