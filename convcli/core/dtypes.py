@@ -28,7 +28,7 @@ MAX_EXACT_INT = {SINGLE: 2**24, DOUBLE: 2**53}  # every integer up to here is ex
 # nodata value -3.4e38, an FFT would lose them, and float32 sums that cancel would seem accurate.
 OUTLIER = 2.0**-26
 FEW_WEIGHTS = 64  # up to which Python counts and sums them in a third of numpy's time
-FEW = 1 << 13  # values; BLAS multiplies so many on one thread
+SINGLE_THREAD_DOT = 1 << 13  # values; BLAS multiplies so many on one thread
 
 
 def as_numbers(
@@ -331,7 +331,7 @@ def have_finite_squares(values: NDArray[Any]) -> bool:
 
     For 64 values it takes 0.5 us; to find the least and the greatest takes 2.
     """
-    return values.size <= FEW and math.isfinite(np.vdot(values, values))
+    return values.size <= SINGLE_THREAD_DOT and math.isfinite(np.vdot(values, values))
 
 
 def check_finite(weights: NDArray[np.generic]) -> None:

@@ -22,14 +22,14 @@ from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
 from convcli.core.methods.taps import FEWEST_DOUBLED
 from convcli.core.methods.toeplitz import AT_ONCE, band_rows, rows_apart
 from convcli.core.methods.turned import Layout, possible_axes
-from convcli.core.padding import GATHERED
+from convcli.core.padding import MAX_GATHERED_VALUES
 from convcli.core.strips import without_gaps
 from convcli.core.threads import MIN_THREADED_SIZE, thread_count
 from convcli.geometry import ConvOptions, Geometry, Pair
 
 ITEM = DOUBLE.itemsize  # no number in a strip is wider
 TAP_BYTES, PLAN_BYTES = 512, 1 << 16  # of the schedule, and of the rest of a plan
-MASKED = 3  # as many strips as for all pixels: of the mask, and of what anchors add
+MASKED_FACTOR = 3  # as many strips as for all pixels: of the mask, and of what anchors add
 TILE_COPIES = 6  # of a tile in float64: pixels, spectra and their products
 
 
@@ -137,7 +137,7 @@ def strip_bytes(
             transforms = TILE_COPIES * math.prod(tile) + 5 * valid[0] * width * maps
             each = max(each, transforms + 2 * _strip(windows, valid[0], channels))
             shared += (phases + 2) * math.prod(tile)
-    if math.prod(windows.padded_shape) <= GATHERED:
+    if math.prod(windows.padded_shape) <= MAX_GATHERED_VALUES:
         shared += 3 * math.prod(windows.padded_shape)  # indices of pixels
     large = (
         channels * math.prod(geometry.input_shape) * (maps if summed else 1) >= MIN_THREADED_SIZE

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import FEW, OUTLIER, SINGLE, ImageInfo, have_finite_squares
+from convcli.core.dtypes import OUTLIER, SINGLE, SINGLE_THREAD_DOT, ImageInfo, have_finite_squares
 from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
 from convcli.core.nonfinite import LeftOut
 from convcli.core.padding import PaddedImage
@@ -117,7 +117,7 @@ class Strip:
         self.padded.copy(self.first, self.values)
         if self.is_exact or method.sums_all:
             return self.sum_windows()
-        if method.precision is None and self.values.size <= FEW:
+        if method.precision is None and self.values.size <= SINGLE_THREAD_DOT:
             # Whatever a window reads that is not finite would spread to its sum.
             sums = self.sum_windows()
             if sums is not None and have_finite_squares(sums):

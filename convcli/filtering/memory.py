@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from convcli.core.memory import MASKED, estimated_bytes
+from convcli.core.memory import MASKED_FACTOR, estimated_bytes
 from convcli.core.threads import thread_count
 from convcli.filtering.filter import Filter, map_shape
 from convcli.images.image import ImageData
@@ -30,7 +30,7 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     if image_filter.range == "percentile":
         need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
     if image_filter.missing is not None:
-        need *= MASKED
+        need *= MASKED_FACTOR
         need += 2 * (pixels.nbytes + pixels.size) + PLAIN_BYTES * pixels.size * bool(conv.fill)
     need += 4 * pixels.size * image_filter.linear_light
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")

@@ -35,7 +35,7 @@ from convcli.kernels.kernel import Kernel
 if TYPE_CHECKING:  # most filters need all pixels
     from convcli.core.missing import PartialSums
 
-LARGE = 1 << 18  # bytes of an image that its result may overwrite
+MIN_OVERWRITTEN_BYTES = 1 << 18  # bytes of an image that its result may overwrite
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
 
 
@@ -93,7 +93,7 @@ class PlannedFilter(NamedTuple):
         That saves memory of large images, and takes a little longer for small ones.
         """
         planes = self.planes
-        if planes.nbytes < LARGE or self.parts:  # values at anchors are read again
+        if planes.nbytes < MIN_OVERWRITTEN_BYTES or self.parts:  # values at anchors are read again
             return False
         alike = (shape, dtype) == (planes.shape, planes.dtype) and planes.flags.c_contiguous
         return alike and planes.flags.writeable and fits_in_place(self.plans, planes)

@@ -16,7 +16,7 @@ from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import KernelNumbers, check_equal_shapes, run
 from convcli.core.dtypes import DOUBLE, float_type, int_if_whole, smallest_integer, with_channels
 from convcli.core.groups import sum_groups
-from convcli.core.memory import MASKED, strip_bytes
+from convcli.core.memory import MASKED_FACTOR, strip_bytes
 from convcli.core.plan import Plan, as_applied, make_plan
 from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name
@@ -243,7 +243,7 @@ class Conv:
             for kernel in self.kernels
         ]
         most = max(strips) * max(len(group.kernels) for group in self.sets)
-        most *= 1 if self.missing is None else MASKED
+        most *= 1 if self.missing is None else MASKED_FACTOR
         if self.groups > 1:  # the maps are padded as a whole
             padded = self.kernel_geometry(self.kernels[0], shape).padded_shape
             most += DOUBLE.itemsize * math.prod(padded) * shape[2]

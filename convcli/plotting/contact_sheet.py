@@ -69,7 +69,7 @@ MAX_CAPTIONED = (
 
 # All in inches.
 _LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.8  # longer side of a tile
-_AROUND = 0.6  # what stands beside a tile
+_BESIDE_TILE = 0.6  # what stands beside a tile
 _LARGEST_CELL = 0.6
 _COMPACT_TILE = 0.95
 _KERNEL_SHARE, _COMPACT_KERNEL_SHARE = 0.45, 0.72  # of the longer side of a tile, for its kernel
@@ -330,7 +330,7 @@ def _image_plans(
     kernel_share = _COMPACT_KERNEL_SHARE if is_compact else _KERNEL_SHARE
     details = kernel_share * any(tile.kernels for tile in tiles)
     details += any(tile.corner for tile in tiles)
-    by_width = (theme().width / arrangement(len(tiles))[1] - _AROUND) / (1 + details)
+    by_width = (theme().width / arrangement(len(tiles))[1] - _BESIDE_TILE) / (1 + details)
     longest = max(min(by_width, _LONGEST_TILE), _SHORTEST_TILE)
     longest = _COMPACT_TILE if is_compact else longest
 

@@ -43,7 +43,7 @@ _MOST_FOR_NUMBERS = 0.36  # of a plot's height, for a number; else there are non
 _FLAT = 1e-9  # a range of values below this, relative to them, is that of rounding errors
 _DOT_POINTS, _RING_POINTS = 3.5, 7.5
 _NARROWEST = 0.5  # inches; a row on a page that is refused since it is too narrow
-_AROUND = 0.2  # inches a point of the smallest text, at the sides of a row
+_SIDE_MARGIN = 0.2  # inches a point of the smallest text, at the sides of a row
 
 
 class SignalPadding(NamedTuple):
@@ -175,7 +175,7 @@ def row_box(width: float, height: float) -> Box:
     It is as wide as a page that has to be filled, else ``width`` where this fits.
     """
     look = theme()
-    room = max(look.width - _AROUND * look.text, _NARROWEST)
+    room = max(look.width - _SIDE_MARGIN * look.text, _NARROWEST)
     fills = look.is_fixed or figure_options().width is not None
     return room if fills else min(room, width), height
 

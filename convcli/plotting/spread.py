@@ -15,7 +15,7 @@ from convcli.plotting.axes import finite_extremes
 
 _TAIL = 2.0  # percent of values at either end that may lie beyond the scale, as in xarray
 _OUTLIER = 1.5  # they do if the largest magnitude is more than this times that at the scale's end
-_LARGE = 50 * 50  # values from which on a few may lie beyond the scale
+_MIN_TRIMMED_VALUES = 50 * 50  # values from which on a few may lie beyond the scale
 _SAMPLES = 1 << 20  # values that the percentiles are estimated from
 _SEED = 1  # of the places where they lie: a step could meet the same columns of all rows
 
@@ -51,7 +51,7 @@ class Spread(NamedTuple):
     @property
     def has_outliers(self) -> bool:
         """Whether there are many values, and the largest is far from nearly all of them."""
-        return self.size >= _LARGE and 0 < self.usual * _OUTLIER < self.largest
+        return self.size >= _MIN_TRIMMED_VALUES and 0 < self.usual * _OUTLIER < self.largest
 
     def with_others(self, others: list[Spread]) -> Spread:
         """Return the spread of several maps; values that are usual in one of them are usual."""

@@ -298,7 +298,7 @@ OVERWRITTEN = {
 @pytest.mark.parametrize("name", OVERWRITTEN)
 def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch):
     monkeypatch.setattr(direct, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(planned_filter, "LARGE", 0)
+    monkeypatch.setattr(planned_filter, "MIN_OVERWRITTEN_BYTES", 0)
     rng, in_place = np.random.default_rng(8), []
     for shape, kind in [((200, 31), "u1"), ((60, 9, 3), "u1"), ((70, 13), "u2"), ((900, 9), "f4")]:
         for border in BORDERS:
@@ -318,7 +318,7 @@ def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch)
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_the_image_stays_if_it_cannot_be_overwritten(depth, monkeypatch):
-    monkeypatch.setattr(planned_filter, "LARGE", 0)
+    monkeypatch.setattr(planned_filter, "MIN_OVERWRITTEN_BYTES", 0)
     for options in ({"stride": 2}, {"padding": "valid"}, {"padding": "full"}, {"dilation": 10_000}):
         image = gray(20, 30, depth=depth)
         before = image.pixels.copy()

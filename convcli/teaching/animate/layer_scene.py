@@ -73,7 +73,7 @@ from convcli.teaching.explain.chain.computation import (
 
 _MAGNIFIED = 0.72  # of the image's side
 _SMALL = 0.2  # inches; a smaller field is magnified
-_AROUND, _LEAST = 3, 17  # the magnifier shows so many fields, and at least so many pixels
+_MAGNIFIED_FIELDS, _LEAST = 3, 17  # the magnifier shows so many fields, and at least so many pixels
 _MOST_DECIMALS = 5  # unless asked for; cells write smaller numbers with an exponent
 _SAMPLES = 2000  # of an array, from which its decimals are guessed
 
@@ -287,7 +287,7 @@ class LayerScene(SlidingScene):
 
     def _near(self) -> ImagePanel:
         """Return a part of the image that is large enough for the surroundings of any field."""
-        side = max(_LEAST, _AROUND * self._field_side())
+        side = max(_LEAST, _MAGNIFIED_FIELDS * self._field_side())
         return ImagePanel(self._image_pixels()[:side, :side], self._window.image.max_value)
 
     def _image_pixels(self) -> Any:

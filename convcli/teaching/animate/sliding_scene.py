@@ -37,9 +37,10 @@ Mover = tuple[Moving, Callable[[int], None]]  # what moves, and what moves it to
 _IMAGE, _SLIDE_IMAGE = 3.2, 2.6  # inches; longer side of the input and of a single map
 _MAGNIFIED = 0.72  # of the input's side
 _SMALL = 0.2  # inches; a smaller window is magnified
-_AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
+_MAGNIFIED_WINDOWS, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
 _SIZES = 1.0, 0.9, 0.8, 0.7  # of images; the first that fits all in one line counts
-_ENLARGED, _LARGE = (3.0, 2.5, 2.0, 1.5), 1.3  # scales of grids beside images, and the least
+_ENLARGED = 3.0, 2.5, 2.0, 1.5  # scales of grids beside images
+_MIN_ENLARGEMENT = 1.3
 _LONGEST_TITLE = 60  # letters of a kernel's name
 LINES, SLIDE_LINES = 14, 1  # of a caption at most
 LEAST_SCALE = 0.5  # before anything is left out
@@ -137,7 +138,7 @@ def input_parts(
     made = [parts.keep("input", whole)]
     cell = panel_box(panel, longest)[0] / panel.shape[1]
     if cell * min(geometry.extent) < _SMALL:
-        side = max(_LEAST, *(_AROUND * extent for extent in geometry.extent))
+        side = max(_LEAST, *(_MAGNIFIED_WINDOWS * extent for extent in geometry.extent))
         near = ImagePanel(panel.pixels[:side, :side], panel.max_value)
 
         def magnified(scale: float) -> Part:
@@ -216,7 +217,7 @@ def rows_with_large_grids(
     """
     place = stacked([[make(scale)] for make in (*images, *maps)])
     for factor in _ENLARGED:
-        line = [place, *(make(max(scale * factor, _LARGE)) for make in equation)]
+        line = [place, *(make(max(scale * factor, _MIN_ENLARGEMENT)) for make in equation)]
         if fits_line(line):
             break
     return [line, [caption(scale)]]

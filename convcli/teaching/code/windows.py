@@ -11,7 +11,7 @@ from convcli.core.plan import as_applied
 from convcli.filtering.filter import Filter
 from convcli.geometry import ConvOptions, Geometry, Pair, as_pair, conv_geometry
 
-_LARGE = (1 << 20, 1 << 20)  # an image that every kernel fits
+_LARGE_SHAPE = (1 << 20, 1 << 20)  # an image that every kernel fits
 
 
 class Windows(NamedTuple):
@@ -38,7 +38,7 @@ class Windows(NamedTuple):
         """
         conv, kernels = image_filter.conv, image_filter.kernels
         matrices = [as_applied(kernel.matrix, conv.operation) for kernel in kernels]
-        extents = [conv.geometry(_LARGE, kernel.shape) for kernel in kernels]
+        extents = [conv.geometry(_LARGE_SHAPE, kernel.shape) for kernel in kernels]
         flipped = conv.operation == "convolve"
         if len({kernel.shape for kernel in kernels}) == 1:
             geometry = conv.geometry(extents[0].extent, kernels[0].shape)

@@ -41,7 +41,7 @@ _UNITS = {  # of plain numbers after a range
     "percentile": "value, rescaled",
 }
 _MAX_BLOCKS = 128  # along the longer side of a difference
-_LARGE = 48  # pixels; in a larger image, a line at its edge is too thin to be seen
+_MIN_MAGNIFIED_SIDE = 48  # pixels; in a larger image, a line at its edge is too thin to be seen
 _HATCHED = "hatched: only one of both has a value"
 _CORNER = 12  # pixels of a magnified corner at least
 
@@ -165,7 +165,7 @@ def _input(image: ImageData, first: SheetTile) -> SheetTile:
 def _corner(image: ImageData, compared: Sequence[Compared]) -> Corner | None:
     """Return where large results differ most, if they differ in no more than their outer eighth."""
     shapes = {item.filtered.image.pixels.shape for item in compared}
-    if len(shapes) > 1 or min(image.shape) < _LARGE:
+    if len(shapes) > 1 or min(image.shape) < _MIN_MAGNIFIED_SIDE:
         return None
     rows, columns = compared[0].filtered.image.shape
     apart = np.zeros((rows, columns))

@@ -71,7 +71,7 @@ _FEW_KERNELS = 2  # of several channels, whose kernels stand in the rows of the 
 _TABLE_CELL = 3.6  # sides of cells of a table of more kernels, in sizes of the smallest text
 _TABLE_LETTERS = 8  # of a title in a narrow column
 _LEAST_GRID, _STEP = 0.4, 0.9  # the scale of grids in one line, and the steps to it
-_FASTER = 1.74  # the power of a scale by which pages without numbers shrink, to 0.3
+_SHRINK_POWER = 1.74  # the power of a scale by which pages without numbers shrink, to 0.3
 _SIGNIFICANT = 6  # digits of the largest number in the arithmetic
 _FEWER_DIGITS = 3, 2  # of the largest number, where more do not fit
 _AROUND_IMAGES = 0.43  # inches a point of the smallest text; ticks and bars of a line of images
@@ -157,7 +157,7 @@ def _draw(
 
     def rows_of(scales: Scales, numbered: _Numbered, sums: int, scale: float) -> Rows:
         shown = _largest(drawn, sums, explanation.combine)
-        size = scale if numbered != "none" or scale > 1 else scale**_FASTER
+        size = scale if numbered != "none" or scale > 1 else scale**_SHRINK_POWER
         side = max(scale, 1.0) if numbered == "all" else size
         shared, middle = _sum_parts(explanation, shown, scales, numbered)
         start, end = ([make(side) for make in parts] for parts in (before, after))

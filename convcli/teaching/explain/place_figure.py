@@ -27,7 +27,7 @@ Corners = tuple[int, int, int, int]  # left, top, and one beyond right and botto
 
 SMALL = 0.55  # inches; a smaller window is magnified
 _MARK = 0.1  # inches; least side of the window's outline
-_AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
+_MAGNIFIED_WINDOWS, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
 
 
 class PaddedImage(NamedTuple):
@@ -61,7 +61,7 @@ def surroundings(corners: Corners, shape: Pair) -> Corners:
     They leave an image of this shape only where the window does.
     """
     left, top, right, bottom = corners
-    side = max(_LEAST, _AROUND * (right - left), _AROUND * (bottom - top))
+    side = max(_LEAST, _MAGNIFIED_WINDOWS * (right - left), _MAGNIFIED_WINDOWS * (bottom - top))
     ends = []
     for first, end, size in ((left, right, shape[1]), (top, bottom, shape[0])):
         low, high = min(first, 0), max(end, size)

@@ -18,7 +18,7 @@ from convcli.teaching.learn.text import (
 )
 from convcli.teaching.text_table import side_by_side, table_lines, tables_html, unpainted
 
-_FEW = 8  # filters whose weights are shown
+_MAX_SHOWN = 8  # filters whose weights are shown
 
 
 def bank_text(
@@ -40,12 +40,12 @@ def bank_text(
         "",
         *table_lines(_rows(filters, names, truths), left=[0, 5], shrink=5),
     ]
-    for number, (learned, name) in enumerate(zip(filters[:_FEW], names, strict=False)):
+    for number, (learned, name) in enumerate(zip(filters[:_MAX_SHOWN], names, strict=False)):
         truth = None if truths is None else truths[number]
         tables = kernel_tables(learned, truth, digits)
         lines += ["", name, *side_by_side(tables, unpainted)]
-    if len(filters) > _FEW:
-        lines += ["", f"(the weights of {_FEW} of {len(filters)} filters; --json prints all)"]
+    if len(filters) > _MAX_SHOWN:
+        lines += ["", f"(the weights of {_MAX_SHOWN} of {len(filters)} filters; --json prints all)"]
     return "\n".join(lines)
 
 
@@ -55,7 +55,7 @@ def bank_html(filters: Sequence[Estimate], names: Sequence[str]) -> str:
 
     parts = [html_line(_heading(filters), bold=True)]
     parts.append(html_table(_rows(filters, names, None), left=[0, 5]))
-    for learned, name in zip(filters[:_FEW], names, strict=False):
+    for learned, name in zip(filters[:_MAX_SHOWN], names, strict=False):
         parts += [html_line(name), tables_html(kernel_tables(learned, None, None))]
     return html_block(parts)
 

@@ -36,7 +36,7 @@ from convcli.teaching.explain.text import (
 )
 from convcli.teaching.text_table import Cell, Paint, TextTable, unpainted, wrapped
 
-_FEW = 3  # maps, filters or channels that are shown
+_MAX_SHOWN = 3  # maps, filters or channels that are shown
 _FIGURES = 6  # significant digits of the largest number of a table
 # Of each activation, as a formula of its value z and its output y.
 _SLOPES = {
@@ -135,7 +135,7 @@ def _forward_parts(
     name = "z" if gradient.activation != "none" else "y"
     of = " of filter 1" * (gradient.grad_bias.size > 1)
     yield from ("", paint("heading", f"forward: {name}{of} at {_place(forward.at)}"))
-    for number, output in enumerate(forward.outputs[:_FEW]):
+    for number, output in enumerate(forward.outputs[:_MAX_SHOWN]):
         [response] = output.responses
         if output.channel:
             yield from ("", paint("heading", output.heading))
@@ -286,7 +286,7 @@ def _sum_parts(
         )
         return Sum(part.channel, window, weights, products, _shown(part.sum, digits))
 
-    for part in response.sums[:_FEW]:
+    for part in response.sums[:_MAX_SHOWN]:
         yield from sum_parts(response, shown(part), paint, MAX_HTML_TAPS, headings)
     if len(response.sums) > 1:
         yield from _more(len(response.sums), of)
@@ -313,7 +313,7 @@ def _grids(
             yield from step_lines(name, f"{size_text((rows, columns))}, from {low} to {high}")
         return
     labels = [str(n) for n in range(columns)], [str(n) for n in range(rows)]
-    for index, name in enumerate(names[:_FEW]):
+    for index, name in enumerate(names[:_MAX_SHOWN]):
         yield ""
         if name:
             yield name
@@ -359,8 +359,8 @@ def _decimals(largest: float) -> int:
 
 def _more(count: int, of: str) -> Iterator[str]:
     """Yield a line on what is left out, if anything."""
-    if count > _FEW:
-        yield from ("", f"({_FEW} of {count} {of} are shown; --json prints all)")
+    if count > _MAX_SHOWN:
+        yield from ("", f"({_MAX_SHOWN} of {count} {of} are shown; --json prints all)")
 
 
 def _planes(image: Floats) -> Floats:
