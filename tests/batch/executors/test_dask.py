@@ -127,6 +127,14 @@ def address(tmp_path_factory):
     dask.end()
 
 
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory):
+    """A scheduler to which nothing is connected, and what starts workers for it."""
+    dask = Dask(tmp_path_factory.mktemp("dask"))
+    yield dask.scheduler(), dask
+    dask.end()
+
+
 @pytest.fixture
 def dask(tmp_path_factory):
     """Schedulers and workers that may be killed."""
@@ -223,7 +231,7 @@ def test_standard_output_is_ours(address):
 
 def test_a_timeout_holds(address):
     images(3)
-    Image.new("RGB", (3000, 3000)).save("in/01.png")
+    Image.new("RGB", (1500, 1500)).save("in/01.png")
     limit = ["--timeout", "1.5", "--scheduler", address]
     code, out, err = run(*SLOW, "in", "--out-dir", "out", *limit)
     assert (code, len(out)) == (1, 2)
@@ -274,9 +282,9 @@ def test_a_scheduler_that_vanishes_ends_the_run(dask):
     assert (process.returncode, err) == (1, said)
 
 
-def test_addresses_without_a_scheduler_or_a_worker(dask):
+def test_addresses_without_a_scheduler_or_a_worker(lonely):
     images(1)
-    empty = dask.scheduler().address
+    empty = lonely[0].address
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
@@ -306,13 +314,17 @@ def test_addresses_without_a_scheduler_or_a_worker(dask):
         ("import gone", "has no convcli;"),
     ],
 )
-def test_a_worker_with_another_version_or_none(dask, here, code, said):
+def test_a_worker_with_another_version_or_none(lonely, here, code, said):
     Path("other/convcli").mkdir(parents=True)
     Path("other/convcli/__init__.py").write_text(code)
     images(1)
-    scheduler = dask.scheduler()
-    until_registered(dask.worker(scheduler, PYTHONPATH=str(here / "other")))
+    scheduler, dask = lonely
+    worker = dask.worker(scheduler, PYTHONPATH=str(here / "other"))
+    until_registered(worker)
     code, out, (err,) = run("-k", "blur", "in", "--scheduler", scheduler.address)
+    removed = scheduler.log.read_text().count("Remove worker")
+    worker.kill()
+    wait_for(lambda: scheduler.log.read_text().count("Remove worker") > removed)
     assert (code, out) == (2, [])
     assert err.startswith("Error: the worker tcp://127.0.0.1:")
     assert said in err
