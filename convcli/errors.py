@@ -4,7 +4,7 @@ A message is one line: the name, what is wrong, and what to do about it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -140,6 +140,28 @@ def count_text(count: int, noun: str) -> str:
     """
     plural = "" if count == 1 else "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{plural}"
+
+
+def list_text(texts: Sequence[str], most: int) -> str:
+    """Join texts by commas; those after the first ``most`` become an ellipsis.
+
+    >>> list_text(["a", "b"], 2), list_text(["a", "b", "c"], 2)
+    ('a, b', 'a, b, ...')
+    """
+    return ", ".join(texts[:most]) + ", ..." * (len(texts) > most)
+
+
+def percent_text(share: float) -> str:
+    """Write a share of 1 as a percentage; only 0 is written ``0 %`` and only 1 ``100 %``.
+
+    >>> percent_text(0.125), percent_text(0.99999)
+    ('12.5 %', '> 99.9 %')
+    """
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    if not 0.0005 <= share < 0.9995:
+        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
+    return f"{100 * share:.1f} %"
 
 
 def internal_error(error: Exception) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcli.choices import MAX_PIXELS, ChannelOrder, Channels
-from convcli.errors import KernelError, UsageError, shown, type_name
+from convcli.errors import KernelError, UsageError, list_text, shown, type_name
 from convcli.geometry import as_count
 from convcli.samples import file_of
 from convcli.signals import SignalSource, is_signal
@@ -49,10 +49,9 @@ def get_kernel(spec: str, *, x: SampledAt = None, channel_order: ChannelOrder = 
     """
     kernel_set = get_filter(spec, x=x, channel_order=channel_order)
     if len(kernel_set.kernels) > 1:
-        names = ", ".join(kernel.name for kernel in kernel_set.kernels[:8])
-        more = ", ..." if len(kernel_set.kernels) > 8 else ""
+        names = [kernel.name for kernel in kernel_set.kernels]
         raise KernelError(
-            f"{kernel_set.label} names {len(kernel_set.kernels)} kernels: {names}{more}; "
+            f"{kernel_set.label} names {len(names)} kernels: {list_text(names, 8)}; "
             "get_filter returns all of them"
         )
     return kernel_set.kernels[0]

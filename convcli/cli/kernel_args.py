@@ -31,7 +31,7 @@ from convcli.cli.options import (
     speed_option,
 )
 from convcli.cli.types import FloatType, IntegerType, KernelSpecType, WordType
-from convcli.errors import UsageError
+from convcli.errors import UsageError, list_text
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions
 from convcli.signals import SampleRange, default_range, is_signal
@@ -200,7 +200,7 @@ class KernelArgs(NamedTuple):
             results = "is only 1 result" if count == 1 else f"are only {count} results"
             raise UsageError(f"--filter {number}: there {results}")
         if number is None and count > 1:
-            labels = ", ".join(option.label for option in filters[:4]) + ", ..." * (count > 4)
+            labels = list_text([option.label for option in filters], 4)
             raise UsageError(
                 f"{count} kernels give {count} results ({labels}): choose one with --filter N, "
                 "or join them with --combine"

@@ -53,7 +53,7 @@ from convcli.cli.types import (
     PathType,
     WordType,
 )
-from convcli.errors import GeometryError, UsageError, prefix_errors, shown
+from convcli.errors import GeometryError, UsageError, percent_text, prefix_errors, shown
 from convcli.figure_options import FigureOptions
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
@@ -499,7 +499,7 @@ def _warn_clipped(learned: LearnResult) -> None:
     share = learned.clipped / learned.windows if learned.through is None else 0  # ReLU made them
     if share > 0.001 and learned.residual >= _ROUNDING:
         click.echo(
-            f"{100 * share:.1f} % of AFTER's pixels are black or white; if they were clipped, "
+            f"{percent_text(share)} of AFTER's pixels are black or white; if they were clipped, "
             "--ignore-clipped leaves them out",
             err=True,
         )

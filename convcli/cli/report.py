@@ -15,7 +15,7 @@ import click
 
 from convcli.batch.job import JobResult, OutputResult
 from convcli.cli.options import ReportOptions
-from convcli.errors import ExitCode, UsageError, count_text, shown
+from convcli.errors import ExitCode, UsageError, count_text, percent_text, shown
 from convcli.geometry import size_text
 from convcli.images.notes import visible
 from convcli.images.value_range import Peak
@@ -319,7 +319,7 @@ def _sentence(output: OutputResult) -> str:
         missing = f", {count_text(pixels, 'missing pixel')}, {count_text(values, 'invalid value')}"
     return (
         f"{output.kernel}: {frames}{_listed(sizes)}, min {minimum}, max {maximum}, "
-        f"{100 * output.clipped:.1f} % clipped{missing}; {_listed(output.methods, '; ')}"
+        f"{percent_text(output.clipped)} clipped{missing}; {_listed(output.methods, '; ')}"
     )
 
 

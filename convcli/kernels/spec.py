@@ -22,6 +22,7 @@ from convcli.errors import (
     KernelError,
     UsageError,
     count_text,
+    list_text,
     prefix_errors,
     quoted,
     short_repr,
@@ -303,9 +304,9 @@ def only_kernel(kernel_set: KernelSet) -> Kernel:
     """
     if len(kernel_set.kernels) > 1:
         names = [kernel.name for kernel in kernel_set.kernels]
-        members = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise KernelError(
-            f"{kernel_set.label} names {len(names)} kernels, but one is needed: {members}"
+            f"{kernel_set.label} names {len(names)} kernels, but one is needed: "
+            f"{list_text(names, 8)}"
         )
     return kernel_set.kernels[0]
 

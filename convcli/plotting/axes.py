@@ -168,9 +168,9 @@ def draw_cell_lines(axes: Axes, rows: int, columns: int) -> None:
     axes.grid(which="minor", color="0.6", linewidth=0.4)
 
 
-def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return about ``most`` round numbers from ``low`` to ``high``."""
-    ticks = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+def round_ticks(low: float, high: float) -> list[float]:
+    """Return about five round numbers from ``low`` to ``high``."""
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [float(tick) for tick in ticks if low <= tick <= high]
 
 

@@ -227,7 +227,7 @@ def result_tile(
         short_name(title),
         result.reliable_pixels,
         None if is_own else result.max_value,
-        "\n".join(filter(None, [result_title(image_filter, filtered, [size]), note, *colors])),
+        "\n".join(filter(None, [result_title(filtered, [size]), note, *colors])),
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
         kernels=kernel_heatmaps(kernels, most=9, operation=operation) if with_kernel else None,

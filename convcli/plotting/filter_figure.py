@@ -399,7 +399,7 @@ def _result(
     panel = _panel(filtered.image)
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
-    caption = result_title(image_filter, filtered, [size_text(panel.shape)])
+    caption = result_title(filtered, [size_text(panel.shape)])
     title = f"result of {result_name(image_filter)}"
     part = _image(
         panel, numbered, like, title=title, caption=caption, ends=ends, mapped=filtered.stats.ends,

@@ -195,7 +195,7 @@ def x_label(scale: SampleScale) -> str:
 
 def _result_caption(result: SignalResult) -> str:
     facts = [samples_text(result.samples)]
-    text = result_title(result.filter, result.filtered, facts)
+    text = result_title(result.filtered, facts)
     note = across_note(result.filter.kernels, signal_axis(result.filtered.image.pixels))
     return ", ".join(filter(None, [text, note, result.peak_text]))
 

@@ -14,7 +14,7 @@ from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convcli.errors import UsageError
+from convcli.errors import UsageError, percent_text
 from convcli.geometry import Pads, Pair
 from convcli.plotting.axes import (
     BAR_THICKNESS,
@@ -30,7 +30,7 @@ from convcli.plotting.axes import (
     set_ticks,
     widest_text,
 )
-from convcli.plotting.labels import bar_number, cell_texts, format_short, percent, text_width
+from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
 from convcli.plotting.page import Part, PartOf, axes_at
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import (
@@ -185,7 +185,7 @@ def beyond_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
     places = [f"from {format_short(least)}"] * (below > 0) + [f"to {format_short(greatest)}"] * (
         above > 0
     )
-    share = percent((below + above) / panel.pixels.size)
+    share = percent_text((below + above) / panel.pixels.size)
     if theme().is_fixed:
         return f"{share} beyond colors"
     return f"{share} of values lie beyond the colors, {' '.join(places)}"

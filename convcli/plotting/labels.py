@@ -14,7 +14,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
-from convcli.errors import shown
+from convcli.errors import percent_text, shown
 from convcli.geometry import ConvOptions, Padding, as_pair, border_name
 from convcli.kernels.matrix_text import short_name, without_folders
 
@@ -124,19 +124,6 @@ def bar_number(value: float, _position: float | None = None, *, digits: int = 10
     short = f"{value:.4g}"
     is_large = abs(value) >= _MAX_INTEGER and float(short) == value
     return _shorten_exponent(short) if is_large else format_short(value, digits)
-
-
-def percent(share: float) -> str:
-    """Write a share of 1 as a percentage; only 0 is written ``0 %`` and only 1 ``100 %``.
-
-    >>> percent(0.125), percent(0.99999)
-    ('12.5 %', '> 99.9 %')
-    """
-    if share in (0, 1):
-        return f"{100 * share:.0f} %"
-    if not 0.0005 <= share < 0.9995:
-        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
-    return f"{100 * share:.1f} %"
 
 
 def cell_texts(values: NDArray[np.generic], digits: int | None = None) -> list[str]:
@@ -262,13 +249,13 @@ def _option_text(value: object) -> str:
     return numbers[0] if len(set(numbers)) == 1 else ",".join(numbers)
 
 
-def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str]) -> str:
+def result_title(filtered: Filtered, facts: Sequence[str]) -> str:
     """Return the caption of a result: facts, least and greatest value, share of clipped values."""
     stats = filtered.stats
     least, greatest = stats.shown()
     values = [f"min {format_short(least)}", f"max {format_short(greatest)}"]
     if filtered.image.max_value is not None:
-        values.append(f"{percent(stats.clipped)} clipped")
+        values.append(f"{percent_text(stats.clipped)} clipped")
     return ", ".join([*facts, *values])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,8 @@ from convcli.plotting.axes import finite_extremes, widest_text
 from convcli.plotting.labels import (
     cell_texts,
 )
-from convcli.plotting.sample_scale import SampleScale, outer_limits, set_sample_ticks
+from convcli.plotting.page import PartOf, plot_part
+from convcli.plotting.sample_scale import SampleScale, outer_limits, set_sample_ticks, unit_label
 from convcli.plotting.style import Box, figure_options, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, hatched_text
 
@@ -294,6 +295,27 @@ def draw_padded(
 def signal_box(scale: float) -> Box:
     """Return the width and height of a row; only the height depends on the scale."""
     return row_box(_ROW_WIDTH, scale * _ROW_HEIGHT)
+
+
+def signal_part(
+    draw: Callable[[Axes], None],
+    title: str,
+    caption: str,
+    scale: SampleScale,
+    max_value: int | None,
+) -> PartOf:
+    """Return a function from a scale to a row with the plot of a signal.
+
+    Args:
+        draw: draws it.
+        title, caption: above the plot.
+        scale: where the samples lie.
+        max_value: of the values, 255 or 65535; None for plain numbers.
+    """
+    return plot_part(
+        draw, signal_box, title=title, caption=caption, xlabel=scale.label,
+        ylabel=unit_label(max_value),
+    )  # fmt: skip
 
 
 def samples_text(samples: Samples) -> str:

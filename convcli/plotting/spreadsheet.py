@@ -23,7 +23,7 @@ from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import int_if_whole, with_channels
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
-from convcli.errors import UsageError, count_text
+from convcli.errors import UsageError, count_text, list_text
 from convcli.filtering.filter import Filter
 from convcli.filtering.planned_filter import plan_kernel
 from convcli.filtering.run import filter_image
@@ -66,7 +66,7 @@ def check_filter(image_filter: Filter) -> None:
     """
     kernels = image_filter.kernels
     if len(kernels) > 1:
-        names = ", ".join(kernel.name for kernel in kernels[:4]) + ", ..." * (len(kernels) > 4)
+        names = list_text([kernel.name for kernel in kernels], 4)
         raise UsageError(
             f"a spreadsheet shows one kernel, and {image_filter.label} has {len(kernels)} "
             f"({names}): name one of them"

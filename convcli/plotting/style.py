@@ -202,7 +202,6 @@ def fit_box(
     longest: float,
     *,
     cell: float = math.inf,
-    shortest: float = 0.0,
     thinnest: float = THINNEST,
 ) -> Box:
     """Return the width and height in inches of an image that is drawn with square cells.
@@ -211,7 +210,6 @@ def fit_box(
         shape: rows and columns.
         longest: the longer side at most.
         cell: the side of a cell where ``longest`` leaves room for it.
-        shortest: the longer side at least; the cells become larger to reach it.
         thinnest: the least of either side; the cells of a thinner image are stretched.
 
     >>> fit_box((3, 5), 4.0, cell=0.5), fit_box((1, 8), 4.0)
@@ -219,5 +217,5 @@ def fit_box(
     """
     rows, columns = shape
     count = max(rows, columns)
-    side = min(max(cell, shortest / count), longest / count)
+    side = min(cell, longest / count)
     return max(columns * side, thinnest), max(rows * side, thinnest)

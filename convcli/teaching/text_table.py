@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 WIDTH = 80  # columns of a terminal
 GAP = "   "  # between tables side by side
+_GAP = "  "  # between columns
 _MIN_SHRUNK = 8  # letters that such a column keeps
 
 Paint = Callable[[str, str], str]  # (role, text) -> the text in the color of its role
@@ -33,7 +34,6 @@ def table_lines(
     *,
     left: Collection[int] = (),
     shrink: int | None = None,
-    gap: str = "  ",
 ) -> list[str]:
     """Return the lines of a table with aligned columns, without spaces at their ends.
 
@@ -42,14 +42,13 @@ def table_lines(
         left: the columns to align on the left; the others are aligned on the right.
         shrink: the column whose cells continue on more lines where the table is wider than 80
             columns; a word that is too long is shortened ("convolutio...").
-        gap: what separates the columns.
 
     >>> table_lines([("layer", "output"), ("conv", "30x30"), ("relu", "8x8")], left=[0])
     ['layer  output', 'conv    30x30', 'relu      8x8']
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     if shrink is not None:
-        excess = sum(widths) + len(gap) * (len(widths) - 1) - WIDTH
+        excess = sum(widths) + len(_GAP) * (len(widths) - 1) - WIDTH
         widths[shrink] = min(widths[shrink], max(_MIN_SHRUNK, widths[shrink] - excess))
         rows = [line for row in rows for line in _wrapped_row(row, shrink, widths[shrink])]
     lines = []
@@ -58,7 +57,7 @@ def table_lines(
             cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        lines.append(gap.join(aligned).rstrip())
+        lines.append(_GAP.join(aligned).rstrip())
     return lines
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.plotting.labels import cell_texts, format_short, percent, text_width, wrap
+from convcli.errors import percent_text
+from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
 from convcli.plotting.style import style_context
 
 
@@ -65,7 +66,7 @@ def test_short(number, text):
      (1, "100 %")],
 )  # fmt: skip
 def test_only_all_is_100_percent_and_only_none_is_0(share, text):
-    assert percent(share) == text
+    assert percent_text(share) == text
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ from convcli.teaching.text_table import Cell, TextTable, side_by_side, table_lin
 def test_columns_are_aligned_and_no_line_ends_in_a_space():
     rows = [("", "layer", "output"), ("1", "conv", "30x30"), ("", "total", "")]
     assert table_lines(rows, left=[1]) == ["   layer  output", "1  conv    30x30", "   total"]
-    assert table_lines(rows, left=[1], gap=" ")[1] == "1 conv   30x30"
 
 
 def test_a_column_is_wrapped_to_fit_80_columns():

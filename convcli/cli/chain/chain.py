@@ -76,7 +76,7 @@ class LayerCommand(Command):
         examples = [f"convcli chain photo.png {example} -o out.npy" for example in syntax.examples]
         super().__init__(
             syntax.name,
-            params=[*arguments, *(_click_option(syntax, option) for option in syntax.options)],
+            params=[*arguments, *(_click_option(option) for option in syntax.options)],
             help=f"{syntax.summary}\n\n{syntax.details}",
             examples="\n".join(examples),
         )
@@ -147,7 +147,7 @@ class LayerCommand(Command):
         return [*items, *completion_items(names)]
 
 
-def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
+def _click_option(syntax: OptionSyntax) -> click.Option:
     flags = [syntax.short, f"{syntax.flag}/{syntax.off}" if syntax.off else syntax.flag]
     attributes: dict[str, Any] = {"help": syntax.help}
     if not syntax.required:  # to click, None is a default as well

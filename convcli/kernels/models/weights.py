@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError, count_text, prefix_errors, quoted, shown
+from convcli.errors import KernelError, count_text, list_text, prefix_errors, quoted, shown
 from convcli.geometry import pads_text, pair_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.models.model import (
@@ -221,4 +221,4 @@ def _some(model: Model) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(short_name, names[:_MOST_NAMED])) + ", ..." * (len(names) > _MOST_NAMED)
+    return list_text([*map(short_name, names)], _MOST_NAMED)

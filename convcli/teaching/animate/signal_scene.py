@@ -5,15 +5,13 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.labels import conv_facts, format_short, text_width
-from convcli.plotting.page import PartOf, plot_part
+from convcli.plotting.page import PartOf
 from convcli.plotting.sample_scale import (
-    SampleScale,
     input_scale,
     outer_limits,
     result_scale,
     set_sample_ticks,
     set_y_ticks,
-    unit_label,
 )
 from convcli.plotting.signal_plot import (
     CHANNEL_COLORS,
@@ -27,6 +25,7 @@ from convcli.plotting.signal_plot import (
     padded_text,
     samples_text,
     signal_box,
+    signal_part,
     signal_samples,
     widest_geometry,
 )
@@ -166,20 +165,20 @@ class SignalScene(BlitCanvas):
         if len(sums) < len(self._sums):
             facts.append(f"{len(sums)} of {len(self._sums)} sums")
         return compose_rows(
-            self._row(
+            signal_part(
                 self._draw_input,
                 "input",
+                padded_text(self._window.drawn.pixels, self._padding),
                 self._input,
                 self._window.image.max_value,
-                padded_text(self._window.drawn.pixels, self._padding),
             ),
             [self._sum_part(each) for each in sums],
-            self._row(
+            signal_part(
                 self._draw_result,
                 "result",
+                f"{samples_text(signal_samples(self._window.pixels))}; {NOT_COMPUTED}",
                 self._result,
                 self._window.max_value,
-                f"{samples_text(signal_samples(self._window.pixels))}; {NOT_COMPUTED}",
             ),
             title=title,
             facts=facts,
@@ -187,19 +186,6 @@ class SignalScene(BlitCanvas):
             below=[self._parts.caption("caption", self._texts)],
             multiple=2,
         )
-
-    def _row(
-        self,
-        draw: Callable[[Axes], None],
-        title: str,
-        scale: SampleScale,
-        white: int | None,
-        caption: str = "",
-    ) -> PartOf:
-        return plot_part(
-            draw, signal_box, title=title, caption=caption, xlabel=scale.label,
-            ylabel=unit_label(white),
-        )  # fmt: skip
 
     def _draw_input(self, axes: Axes) -> None:
         """Draw the padded signal, and what marks the windows on it."""
@@ -229,8 +215,10 @@ class SignalScene(BlitCanvas):
         title = f"{short_kernel(kernel.name)}{flipped}{channel}"
         is_filled = part.takes_anchor and self._padded.missing is not None
         caption = f"{NAN_COLOR}: missing, as the anchor" * is_filled
-        white = self._window.image.max_value
-        make = self._row(partial(self._draw_sum, part=part), title, self._input, white, caption)
+        max_value = self._window.image.max_value
+        make = signal_part(
+            partial(self._draw_sum, part=part), title, caption, self._input, max_value
+        )
         room = text_width("-0.000", theme().text) + theme().line + 0.12
         return lambda scale: make(scale)._replace(right=room)
 

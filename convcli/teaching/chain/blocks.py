@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.core.digits import reliable_decimals
 from convcli.core.dtypes import with_channels
+from convcli.errors import percent_text
 from convcli.geometry import Geometry, Pair, size_text
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
@@ -27,7 +28,7 @@ from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
 from convcli.layers.upsample import Upsample
 from convcli.plotting.axes import MAX_TICKED, finite_extremes
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
-from convcli.plotting.labels import cell_texts, format_short, percent
+from convcli.plotting.labels import cell_texts, format_short
 from convcli.plotting.signal_plot import extent_text, signal_axis
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import figure_options, theme
@@ -289,7 +290,7 @@ def _block(
     facts = [f"min {format_short(spread.least)}", f"max {format_short(spread.greatest)}"]
     if white is not None and (spread.least < 0 or spread.greatest > white):
         outside = np.count_nonzero((maps < 0) | (maps > white)) / maps.size
-        facts.append(f"{percent(outside)} clipped")
+        facts.append(f"{percent_text(outside)} clipped")
     look = theme()
     fills = look.is_fixed or figure_options().width is not None
     longest = min(look.width, look.height) if fills else _LONGEST

@@ -478,7 +478,7 @@ def _place_parts(
     shown, note = pixels, ""
     if pixels.shape[2:] not in ((), (1,), (3,)):
         shown, note = pixels[..., 0], f", channel 1 of {pixels.shape[2]}"
-    corners = _corners(explanation, terms)
+    corners = _corners(terms)
     left, top, right, bottom = corners
     rows, columns = pixels.shape[:2]
     region = min(left, 0), min(top, 0), max(right, columns), max(bottom, rows)
@@ -510,7 +510,7 @@ def _place_parts(
     return parts
 
 
-def _corners(explanation: Computation, terms: Sequence[Term]) -> Corners:
+def _corners(terms: Sequence[Term]) -> Corners:
     """Return the corners of the box around all windows."""
     responses = [term.response for term in terms]
     return (

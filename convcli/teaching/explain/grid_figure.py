@@ -213,13 +213,11 @@ class Scales(NamedTuple):
         return self._replace(widest=widest_text(_texts(grid_array(values), self.digits)))
 
     @classmethod
-    def of_window(
-        cls, values: Grid, ends: tuple[float, float], digits: int | None = None
-    ) -> Scales:
+    def of_window(cls, values: Grid, ends: tuple[float, float]) -> Scales:
         """Return the scales of a figure that shows one window only."""
         none = HeatmapGroup((), 1.0, 1)
-        widest = widest_text(_texts(grid_array(values), digits))
-        return cls(ends, None, none, none, widest, False, digits)
+        widest = widest_text(_texts(grid_array(values), None))
+        return cls(ends, None, none, none, widest, False, None)
 
     def bar(self, grid: GridPicture) -> Bar | None:
         """Return the color bar of a grid."""

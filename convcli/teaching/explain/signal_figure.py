@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.labels import format_short, text_width
-from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
+from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,
@@ -13,7 +13,6 @@ from convcli.plotting.sample_scale import (
     result_scale,
     set_sample_ticks,
     set_y_ticks,
-    unit_label,
 )
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
@@ -28,7 +27,7 @@ from convcli.plotting.signal_plot import (
     padded_text,
     samples_text,
     signal_axis,
-    signal_box,
+    signal_part,
     signal_samples,
 )
 from convcli.plotting.style import NAN_COLOR, theme
@@ -225,7 +224,7 @@ class _SignalRows:
                     axes.plot(x, heights.ravel(), "o", color=WINDOW_COLOR, markersize=7.5, **style)
 
         caption = padded_text(self._pixels, self._padding)
-        return self._row(draw, "input", caption, self._input, self._explanation.max_value)
+        return signal_part(draw, "input", caption, self._input, self._explanation.max_value)
 
     def sum_part(self, term: Term) -> Callable[[float], Part]:
         """Return the kernel of a sum over the input, with the products shaded."""
@@ -265,7 +264,7 @@ class _SignalRows:
         total = sum_text(term.part.sum)
         title = f"{short_kernel(term.response.kernel)}{flipped}{channel}: sum of products {total}"
         caption = f"{NAN_COLOR}: missing, as the anchor" if filled.any() else ""
-        make = self._row(draw, title, caption, self._input, self._explanation.max_value)
+        make = signal_part(draw, title, caption, self._input, self._explanation.max_value)
         look = theme()
         room = text_width("-0.000", look.text) + look.line + 0.12
         return lambda scale: make(scale)._replace(right=room)
@@ -290,20 +289,7 @@ class _SignalRows:
             for output in self._explanation.outputs
         )
         caption = f"{samples_text(samples)}; ringed: the value, {values}"
-        return self._row(draw, "result", caption, self.result, self._map.max_value)
-
-    def _row(
-        self,
-        draw: Callable[[Axes], None],
-        title: str,
-        caption: str,
-        scale: SampleScale,
-        white: int | None,
-    ) -> Callable[[float], Part]:
-        return plot_part(
-            draw, signal_box, title=title, caption=caption, xlabel=scale.label,
-            ylabel=unit_label(white),
-        )  # fmt: skip
+        return signal_part(draw, "result", caption, self.result, self._map.max_value)
 
     def _x(self, places: Sequence[int]) -> NDArray[np.float64]:
         """Return where samples of the padded input stand."""

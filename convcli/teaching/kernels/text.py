@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.core.digits import reliable_decimals, round_number, round_values, sum_bound
 from convcli.core.plan import make_plan
-from convcli.errors import UsageError, count_text
+from convcli.errors import UsageError, count_text, list_text
 from convcli.geometry import ConvOptions, size_text
 from convcli.kernels.entries import ComputedKernel, Signal
 from convcli.kernels.files import kernel_fields
@@ -118,7 +118,7 @@ def _table_text(kernels: KernelSet, digits: int | None) -> str:
     notes = ["norm: the root of the sum of the squared weights; --json and --plot show all weights"]
     least = _DEAD * float(np.median(norms))
     if dead := [str(number) for number, norm in enumerate(norms, 1) if norm < least]:
-        listed = ", ".join(dead[:_MAX_LISTED]) + ", ..." * (len(dead) > _MAX_LISTED)
+        listed = list_text(dead, _MAX_LISTED)
         notes.append(f"all but zero, with a norm under {_DEAD:.0%} of the median: {listed}")
     notes += wrapped(kernels.note.split())
     notes += wrapped(f"source: {first.source}".split()) if first.source else []

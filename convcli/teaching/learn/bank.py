@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.choices import ThemeName
 from convcli.core.dtypes import with_channels
-from convcli.errors import UsageError, count_text
+from convcli.errors import UsageError, count_text, list_text
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.given import KernelLike, as_filters
@@ -74,9 +74,8 @@ class BankResult:
 
     def __repr__(self) -> str:
         size = size_text(self.weights.shape[-2:])
-        found = ", ".join(each.match.spec if each.match else "?" for each in self.filters[:8])
-        more = ", ..." * (len(self) > 8)
-        return f"BankResult({count_text(len(self), 'filter')} {size}: {found}{more})"
+        found = list_text([each.match.spec if each.match else "?" for each in self.filters], 8)
+        return f"BankResult({count_text(len(self), 'filter')} {size}: {found})"
 
     def __str__(self) -> str:
         return self.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.errors import percent_text
 from convcli.plotting.axes import WIDE, finite_extremes
 from convcli.plotting.heatmap import (
     Heatmap,
@@ -18,7 +19,7 @@ from convcli.plotting.image_panel import (
     image_part,
     value_bar,
 )
-from convcli.plotting.labels import cell_texts, format_short, option_facts, percent
+from convcli.plotting.labels import cell_texts, format_short, option_facts
 from convcli.plotting.page import (
     PagePlan,
     PartOf,
@@ -477,7 +478,7 @@ def loss_part(
     """
     facts = [f"rate {history.rate:.3g}, least squares {history.least:.3g}"]
     if history.through is not None:
-        facts.append(f"after ReLU, which passes {percent(history.active)} of the windows")
+        facts.append(f"after ReLU, which passes {percent_text(history.active)} of the windows")
     width, height = _SMALL_LOSS if _is_small() else _LOSS
     if theme().is_fixed:  # the legend is beside it
         width, height = _SLIDE_LOSS

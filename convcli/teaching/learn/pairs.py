@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.errors import ImageError, UsageError, shown
+from convcli.errors import ImageError, UsageError, list_text, shown
 from convcli.images.formats import image_suffixes
 from convcli.images.image import ImageData
 from convcli.images.notes import visible
@@ -119,7 +119,7 @@ def find_pairs(before: str, after: str) -> tuple[list[FilePair], list[str]]:
 
 def few(names: list[str]) -> str:
     """Return the first few names, for a message."""
-    return ", ".join(map(shown, names[:_MAX_NAMES])) + ", ..." * (len(names) > _MAX_NAMES)
+    return list_text([*map(shown, names)], _MAX_NAMES)
 
 
 def _match_names(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcli.errors import UsageError
+from convcli.errors import UsageError, percent_text
 from convcli.geometry import size_text
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.learn.estimate import CONVERGED, Estimate, Floats, History
@@ -284,7 +284,7 @@ def _history_lines(history: History) -> list[str]:
     )
     if history.through is not None:
         setting = (
-            f"loss after ReLU, which passes {_percent(history.active)} of the windows; rate "
+            f"loss after ReLU, which passes {percent_text(history.active)} of the windows; rate "
             f"{history.rate:.4g}, momentum {history.momentum:g}"
         )
         if history.dead is None:

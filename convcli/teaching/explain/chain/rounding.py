@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from convcli.core.digits import reliable_decimals, round_number
-from convcli.teaching.decimals import Number
 from convcli.teaching.explain.chain.computation import (
     ActivationStep,
     AddStep,
@@ -50,16 +49,15 @@ def step_as_shown(step: LayerStep, digits: int | None = None) -> LayerStep:
     if digits is None and step.input_scale is not None:
         window_decimals = reliable_decimals(step.input_dtype, step.input_scale)
 
-    def output(number: Number, places: int | None = decimals) -> Number:
-        return round_number(number, places, own)
-
     def window(numbers: InputWindow) -> InputWindow:
         if numbers.values is None:
             return numbers
         grids = tuple(rounded(grid, window_decimals, before) for grid in numbers.values)
         return replace(numbers, values=grids)
 
-    step = replace(step, value=output(step.value), depends=window(step.depends))
+    step = replace(
+        step, value=round_number(step.value, decimals, own), depends=window(step.depends)
+    )
     match step:
         case ConvStep():
             computation = as_shown(
