@@ -23,6 +23,7 @@ FLOORS = [
     "geometry",
     "conventions",
     "signals",
+    "npy",
     "core",
     "kernels",
     "images",
@@ -249,7 +250,7 @@ ALWAYS = {
     *("batch", "choices", "cli", "conventions", "errors", "figure_options", "geometry", "images"),
     *("samples", "signals"),
 }
-FILTERS = ALWAYS | {"atomic", "core", "filtering", "kernels"}
+FILTERS = ALWAYS | {"atomic", "core", "filtering", "kernels", "npy"}
 TEACHES = FILTERS | {"teaching"}
 
 

@@ -16,7 +16,7 @@ from convcli.errors import count_text, quoted
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
 from convcli.kernels.matrix_text import content_lines, unbracketed
-from convcli.kernels.npy import ArrayError, read_array, read_header
+from convcli.npy import ArrayError, read_array, read_header
 
 _PLACE = "row,column,"  # the first titles of a table of pixels
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)

@@ -23,7 +23,7 @@ from convcli.images.options import ReadOptions, over_limit
 from convcli.images.pillow_errors import translate_errors
 from convcli.images.pillow_modes import resize
 from convcli.images.pillow_reader import ImageFile, ReadRequest, ReserveMemory, unlimited_memory
-from convcli.kernels.npy import MAGIC, ArrayError
+from convcli.npy import MAGIC, ArrayError
 from convcli.signals import DEFAULT_COUNT, SampleRange, SignalSource
 
 FRAMES_ADVICE = "; apply --frames all filters every frame"  # the end of a note

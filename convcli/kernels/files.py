@@ -20,8 +20,8 @@ from convcli.kernels.matrix_text import (
 )
 from convcli.kernels.models.spec import parse_model
 from convcli.kernels.models.weights import read_vector
-from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
 from convcli.kernels.reading import is_file, open_file, read_limited
+from convcli.npy import MAGIC, ArrayError, read_array, read_header
 
 if TYPE_CHECKING:
     from pathlib import Path

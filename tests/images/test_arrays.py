@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from convcli.images.arrays import aligned_lines, comma_lines, parse_matrix, pixel_lines
-from convcli.kernels.npy import ArrayError
+from convcli.npy import ArrayError
 
 LIMIT = 10**6
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from convcli.errors import KernelError
 from convcli.images.arrays import parse_matrix
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.npy import ArrayError
 from convcli.kernels.spec import KernelSet, find_computed, get_kernel, read_spec
+from convcli.npy import ArrayError
 
 ROWS = st.integers(1, 4).flatmap(
     lambda columns: st.lists(

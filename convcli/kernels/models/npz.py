@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError, quoted
 from convcli.kernels.models.archive import open_archive, open_member
 from convcli.kernels.models.model import Model, Tensor, byte_count, read_numbers
-from convcli.kernels.npy import ArrayError, Header, read_header
+from convcli.npy import ArrayError, Header, read_header
 
 _SUFFIX = ".npy"
 

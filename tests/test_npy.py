@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from convcli.kernels.npy import MAX_HEADER, ArrayError, read_array, read_header
+from convcli.npy import MAX_HEADER, ArrayError, read_array, read_header
 
 TYPES = ("?", "u1", "<i2", ">u4", "<i8", "<f2", ">f4", "<f8", "g")
 SHAPES = array_shapes(min_dims=0, min_side=0)
