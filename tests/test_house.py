@@ -148,6 +148,14 @@ def test_every_public_name_is_there_and_documented():
         _ = convcli.nothing
 
 
+def test_help_lists_the_attributes_of_every_result():
+    for name in convcli.__all__:
+        public = getattr(convcli, name)
+        fields = getattr(public, "__match_args__", ())  # of dataclasses and named tuples
+        for field in fields:
+            assert re.search(rf"^ {{8}}{field}: ", public.__doc__, re.MULTILINE), (name, field)
+
+
 HEAVY = {"numpy", "PIL", "matplotlib"}
 
 

@@ -157,31 +157,9 @@ class OutputValue:
 
 @dataclass(frozen=True)
 class Computation:
-    """How one value of a feature map is computed. Shapes and positions are (rows, columns).
+    """How one value of a feature map is computed.
 
-    Attributes:
-        kernel: the name of the kernel or of the kernel family.
-        at: the position in the feature map.
-        input_shape: the shape of the image without padding.
-        output_shape: the shape of the feature map.
-        operation: ``correlate``, or ``convolve``, which flips the kernel.
-        pads: the padding; with several kernels, that of the first.
-        border: what the padding holds.
-        fill: the value of a ``constant`` or ``zero`` border.
-        stride: the step between windows.
-        dilation: the distance between the pixels of a window.
-        anchor: the place in the window, from its first pixel, that the value stands for; with
-            several kernels, that of the first.
-        combine: how the values of several kernels become one; None for one kernel.
-        activation: the function applied to the value before it becomes a pixel.
-        range: how a value becomes a pixel; see :class:`convcli.images.value_range.ValueRange`.
-        max_value: the image's greatest possible value: 255, 65535, or None for plain numbers.
-        extremes: the values that ``rescale`` makes black and white; None for other ranges.
-        outputs: one output for each channel of the feature map.
-        dtype: the type of the activated values, such as ``float32``.
-        x: where the value lies, if the input is a signal with positions; see
-            :class:`convcli.signals.OutputAxes`.
-        lag: the lag of the correlation, likewise.
+    The attributes are explained at :class:`convcli.Explanation`, which adds text and figure.
     """
 
     kernel: str

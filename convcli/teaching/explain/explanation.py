@@ -19,8 +19,33 @@ if TYPE_CHECKING:
 class Explanation(DrawnComputation):
     """How one value of a feature map is computed, with every number.
 
-    The attributes are those of :class:`~convcli.teaching.explain.computation.Computation`, and
-    ``source``: the image and its feature map, which :meth:`plot` draws.
+    Shapes and positions are (rows, columns). ``print`` shows what ``convcli explain`` prints.
+
+    Attributes:
+        kernel: the name of the kernel or of the kernel family.
+        at: the position in the feature map.
+        input_shape: the shape of the image without padding.
+        output_shape: the shape of the feature map.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        pads: the padding; with several kernels, that of the first.
+        border: what the padding holds.
+        fill: the value of a ``constant`` or ``zero`` border.
+        stride: the step between windows.
+        dilation: the distance between the pixels of a window.
+        anchor: the place in the window, from its first pixel, that the value stands for; with
+            several kernels, that of the first.
+        combine: how the values of several kernels become one; None for one kernel.
+        activation: the function applied to the value before it becomes a pixel.
+        range: how a value becomes a pixel; see :class:`convcli.images.value_range.ValueRange`.
+        max_value: the image's greatest possible value: 255, 65535, or None for plain numbers.
+        extremes: the values that ``rescale`` makes black and white; None for other ranges.
+        outputs: an :class:`~convcli.teaching.explain.computation.OutputValue` for each channel of
+            the feature map: window, products, sum, value and pixel.
+        dtype: the type of the activated values, such as ``float32``.
+        x: where the value lies, if the input is a signal with positions; see
+            :class:`convcli.signals.OutputAxes`.
+        lag: the lag of the correlation, likewise.
+        source: the image and its feature map, which :meth:`plot` draws.
 
     >>> from convcli import explain
     >>> explain([[3, 4]], [[1, 2]], (0, 1), border="zero")

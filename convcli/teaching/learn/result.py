@@ -22,8 +22,28 @@ if TYPE_CHECKING:
 class LearnResult(Estimate):
     """A kernel that turns one image into another, and how well it does.
 
-    The attributes are those of :class:`~convcli.teaching.learn.estimate.Estimate`, and ``source``:
-    the first pair of images and how one was made from the other, which :meth:`plot` draws.
+    ``print`` shows what ``convcli learn`` prints.
+
+    Attributes:
+        weights: (kh, kw), or (C, kh, kw) if it makes one channel from all, as the operation takes
+            them: the weights of a convolution are those before its flip.
+        bias: added to the sums, in the units of the second image; 0 if none is fitted.
+        errors: the standard error of each weight.
+        bias_error: the standard error of the bias; 0 if none is fitted.
+        windows: the number of windows.
+        clipped: how many of their values are black or white.
+        residual: the root of the mean squared difference between the second image and the
+            filtered first one.
+        r_squared: the share of the second image's variance that the kernel explains; None if that
+            image is flat.
+        condition: the condition number of the matrix of all windows: the largest factor by which
+            the images' noise is magnified in the weights.
+        match: the nearest known kernel; None if none is near.
+        rational: the same weights as integers over a divisor; None if no small divisor fits.
+        history: losses and kernels of a gradient descent; None for least squares.
+        depth: bits per sample of the first image; None for plain numbers.
+        source: the first pair of images, and how one was made from the other, which :meth:`plot`
+            draws.
 
     >>> import numpy as np
     >>> from convcli import cross_correlate, learn_kernel

@@ -251,17 +251,7 @@ class PreprocessStep(LayerStep):
 class ChainComputation:
     """How a chain of layers computes one value, from its last layer back to the image.
 
-    Attributes:
-        input_shape: of the image.
-        channels: of the image.
-        at: the position in the last layer's maps.
-        map: the number of the map.
-        value: the value.
-        steps: the layers, the last one first; each explains the value that counts most in the
-            step before. They end early where a window holds nothing but a constant border.
-        field: the rows and the columns of the image that the value depends on; those outside the
-            image are padding. Empty if it depends on none.
-        x: where these lie, if the image is a signal with positions.
+    The attributes are explained at :class:`convcli.ChainExplanation`, which adds text and figure.
     """
 
     input_shape: Pair

@@ -19,10 +19,20 @@ if TYPE_CHECKING:
 class ChainExplanation(ChainComputation):
     """How a chain of layers computes one value, from its last layer back to the image.
 
-    The attributes are those of
-    :class:`~convcli.teaching.explain.chain.computation.ChainComputation`, and ``source``: the image
-    and the layers, which :meth:`plot` draws. ``print`` shows what ``convcli explain --layer``
-    prints.
+    ``print`` shows what ``convcli explain --layer`` prints.
+
+    Attributes:
+        input_shape: of the image.
+        channels: of the image.
+        at: the position in the last layer's maps.
+        map: the number of the map.
+        value: the value.
+        steps: the layers, the last one first; each explains the value that counts most in the
+            step before. They end early where a window holds nothing but a constant border.
+        field: the rows and the columns of the image that the value depends on; those outside the
+            image are padding. Empty if it depends on none.
+        x: where these lie, if the image is a signal with positions.
+        source: the image and the layers, which :meth:`plot` draws.
 
     >>> from convcli import Chain
     >>> explanation = Chain(["conv -k '-1 1' --padding valid", "relu"]).explain([3, 7, 5], 0)

@@ -32,31 +32,10 @@ class PixelGradient(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GradientComputation:
-    """The gradients of a loss L of one convolution. All arrays are float64.
+    """The gradients of a loss of one convolution.
 
-    Attributes:
-        kernel: the name of the kernel or of the bank.
-        conv: operation, padding, border, stride and dilation.
-        forward: how one value of the first map is computed.
-        input: the image, (H, W) or (H, W, C).
-        weights: (kh, kw), (C, kh, kw) or (N, C, kh, kw), as given, before the division.
-        divisor: divides the sums.
-        target: what the output is compared with, in its shape; None where L is the sum.
-        values: the feature map, (H', W'), or (H', W', M) for several channels or filters.
-        output: the values after the activation; L is taken of them.
-        loss: L: the sum of the output, or the mean of ``(output - target)**2``.
-        grad_output: dL/d(output), in its shape.
-        grad_values: dL/d(values): the same, times the slope of the activation.
-        grad_weights: dL/dw, in the shape of the weights.
-        grad_bias: dL/db, a number for each filter.
-        grad_input: dL/dx, in the shape of the input.
-        maps: the names of the output's maps; one empty name for one map.
-        channels: the names of the input's channels; one empty name for one channel.
-        weight_place: (row, column) of the weight whose gradient is worked out.
-        weight: how it is summed, of the first filter and channel; None where the map is large.
-        pixel_place: (row, column) of the pixel whose gradient is worked out.
-        pixel: how it is summed, of the first channel.
-        activation: the function between values and output.
+    The attributes are explained at :class:`convcli.GradientExplanation`, which adds text and
+    figure.
     """
 
     kernel: str
