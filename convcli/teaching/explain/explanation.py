@@ -80,7 +80,7 @@ class Explanation(DrawnComputation):
         0  4 [0]   1 2      4 0
         <BLANKLINE>
         sum       (4*1) + (0*2) = 4
-        pixel     4
+        value     4
         """
         return explanation_text(self, digits=digits)
 
