@@ -28,6 +28,9 @@ from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
 from convcli.geometry import ConvOptions, size_text
 
+# Nanoseconds of sums, estimated, below which threads wait for each other at each call of numpy for
+# longer than they save: outline with stride 2 or 3 on 1000x800x3 takes half of the time on one.
+MIN_THREADED_TIME = 5e5
 MOST_SHARED = 0.25  # of a strip's rows, that it shares with the next if it is overwritten
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 
@@ -197,6 +200,8 @@ def run(
     if step < height:
         filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
         workers = thread_count(threads) if planes.size * filters >= MIN_THREADED_SIZE else 1
+        if sum(plan.nanoseconds for plan in plans) < MIN_THREADED_TIME:
+            workers = 1
         if long_strips and -(-height // step) == 2 * workers > 2:
             step *= 2
     padded = [PaddedImage(planes, plan.padded_rows) for plan in plans]

@@ -85,6 +85,11 @@ class Plan:
         return self.methods[0].name
 
     @property
+    def nanoseconds(self) -> float:
+        """How long all sums take by estimate; infinite if there is none."""
+        return self.costs.get(self.method, math.inf) * math.prod(self.shape)
+
+    @property
     def border(self) -> str:
         """Numpy's name of the border mode."""
         return self.padded_rows.border
