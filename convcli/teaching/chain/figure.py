@@ -89,6 +89,7 @@ _LEAST_SCALE = 0.4  # before anything is left out
 _TITLE_LETTERS = 21  # that a line of a title has room for, at least
 _LONGEST_TEXT = 80  # letters of a layer
 _MOST_WINDOWS = 256
+_MOST_NAMED = 9  # maps of a layer whose numbers its caption lists
 
 
 class _LevelOfDetail(NamedTuple):
@@ -99,6 +100,7 @@ class _LevelOfDetail(NamedTuple):
         weights: whether kernels have numbers.
         ticks: whether rows and columns are numbered.
         extremes: whether captions name the least and the greatest value.
+        labels: whether maps have numbers above them.
         maps: of each layer, at most.
         blocks: the number of blocks.
     """
@@ -107,6 +109,7 @@ class _LevelOfDetail(NamedTuple):
     weights: bool
     ticks: bool
     extremes: bool
+    labels: bool
     maps: int
     blocks: int
 
@@ -291,6 +294,7 @@ class _ChainPage:
             True,
             figure_options().axes,
             True,
+            True,
             max(len(block.panels) for block in self._blocks),
             len(self._blocks),
         )
@@ -299,6 +303,8 @@ class _ChainPage:
             for ticks, extremes in ((figure_options().axes, True), (False, True), (False, False)):
                 detail = detail._replace(ticks=ticks, extremes=extremes)
                 yield detail
+        detail = detail._replace(labels=False)
+        yield detail
         for most in (36, 16, 9, 4, 1):
             if most < detail.maps:
                 detail = detail._replace(maps=most)
@@ -354,7 +360,8 @@ class _ChainPage:
         block = self._blocks[number]
         count = min(len(block.panels), detail.maps)
         if block.is_signal:
-            return 1, (_SIGNAL * max(scale, 0.7), max(_SIGNAL_HEIGHT * scale, 5 * theme().line))
+            least = (5 if detail.numbered else 2.5) * theme().line
+            return 1, (_SIGNAL * max(scale, 0.7), max(_SIGNAL_HEIGHT * scale, least))
         across = 3 if count == 3 else math.ceil(math.sqrt(count))
         if block.size[1] > 2 * block.size[0]:
             across = max(across // 2, 1)
@@ -387,7 +394,9 @@ class _ChainPage:
         if block.facts is not None and count > 1 and not grid.above:
             names = ", ".join(block.names[place] for place in grid.maps)
             order = "red, green, blue" if block.has_colors else "counted row by row"
-            notes.append(f"maps {names}" if count < len(block.panels) else order)
+            if count > _MOST_NAMED:
+                names = f"{block.names[grid.maps[0]]} to {block.names[grid.maps[-1]]}, in order"
+            notes.append(f"maps {names}" if count < block.map_count else order)
         if not block.is_signal:
             is_numbered = block.is_numbered and max(block.size) <= detail.numbered
             notes += [] if is_numbered else stretch_notes(block.size, grid.tile)
@@ -409,7 +418,7 @@ class _ChainPage:
             left=left,
             right=right,
             below=(look.line + 0.08) * (ticks and not block.is_signal)
-            + look.line * (detail.ticks and block.axis is not None)
+            + look.line * (detail.ticks and block.is_signal)
             + beside * is_below,
             letters=_TITLE_LETTERS,
         )  # fmt: skip
@@ -424,7 +433,7 @@ class _ChainPage:
             return max(text_width(label, look.text) for label in labels) <= tile[0] + 0.5 * _BETWEEN
 
         names, labels = [block.names[place] for place in maps], block.labels(maps)
-        has_labels = len(maps) > 1 and fit(names) and tile[1] >= 1.5 * look.line
+        has_labels = detail.labels and len(maps) > 1 and fit(names) and tile[1] >= 1.5 * look.line
         below = (look.line + 0.08) * (block.is_signal and detail.ticks)
         above = look.line * has_labels
         return _TileGrid(maps, across, tile, labels if fit(labels) else names, above, below)
@@ -497,7 +506,7 @@ def _draw_signal(
     draw_samples(axes, scale.numbers.positions(len(samples)), samples, inches=inches[0])
     ends_of_x = outer_limits([(scale.numbers, len(samples))])
     set_sample_ticks(axes, ends_of_x, inches[0], scale.numbers)
-    if axis is not None and figure_options().axes:
+    if figure_options().axes:
         axes.set_xlabel(scale.label)
     for text in list(axes.texts):
         if not detail.numbered:

@@ -5,7 +5,17 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.heatmap import HeatmapGroup, arrangement, kernel_part, symmetric_limit
 from convcli.plotting.labels import format_short
-from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose
+from convcli.plotting.page import (
+    PagePlan,
+    Part,
+    PartOf,
+    Rows,
+    beside,
+    blank,
+    compose,
+    flow,
+    plot_part,
+)
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
 
@@ -14,6 +24,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from convcli.errors import count_text
 from convcli.figure_options import FigureOptions
@@ -25,9 +36,11 @@ from convcli.teaching.learn.figure import (
     error_part,
     heatmap_group,
     image_part_of,
+    largest_error,
     model_facts,
     most_decimals,
     result_on_scale,
+    scale_losses,
 )
 from convcli.teaching.learn.images import images_of
 from convcli.teaching.learn.result import LearnResult
@@ -36,6 +49,10 @@ from convcli.teaching.learn.text import Truth, match_text, round_weights
 _MOST_ROWS = 32  # filters that are drawn
 _MARGIN, _BETWEEN = 0.8, 0.75  # inches of a page's width: beside all parts, and for each its ticks
 _KEPT = 0.3  # the scale down to which kernels are large enough for their numbers
+_TILE = 1.2  # inches; the longer side in a tile of a slide
+_LOSSES = 1.5  # width of the losses, for each inch of their height
+_MOST_TILES = 4  # in a row
+_LEAST_ON_SLIDE = 0.3  # before rows become tiles
 _KERNEL = 0.8  # the longer side of a kernel, as a share of that of an image
 
 
@@ -50,7 +67,7 @@ def draw_bank(
     """Draw a row for each filter: BEFORE, its AFTER, its kernel, its result and its error.
 
     Where there are true kernels, each stands beside the learned one. Kernels have one color scale.
-    Slides have no room for BEFORE.
+    A slide without room for all rows has a tile for each filter, and one plot of the losses.
 
     Returns:
         A figure that pyplot does not manage.
@@ -79,10 +96,96 @@ def draw_bank(
         def rows_of(scale: float) -> Rows:
             return [[part(scale) for part in row] for row in rows]
 
-        left_out = ["BEFORE"] * theme().is_fixed
-        left_out += [f"{len(filters) - _MOST_ROWS} filters"] * (len(filters) > _MOST_ROWS)
-        plans = [PagePlan(rows_of, left_out)]
-        return compose(plans, title=title, facts=", ".join(facts), unit="filters")
+        more = [f"{len(filters) - _MOST_ROWS} filters"] * (len(filters) > _MOST_ROWS)
+        if not theme().is_fixed:
+            if first.history is not None:  # below the learned kernels
+                losses = _losses_part(filters, 0.6 * _side(1 + (truths is not None)))
+                rows.append([losses if at == 2 else _empty for at in range(len(rows[0]))])
+            plans = [PagePlan(rows_of, more)]
+            return compose(plans, title=title, facts=", ".join(facts), unit="filters")
+        plans = [
+            PagePlan(rows_of, ["BEFORE", *["losses"] * (first.history is not None), *more]),
+            _tile_plan(filters, names, truths, more),
+        ]
+        return compose(
+            plans, title=title, facts=", ".join(facts), unit="tiles", by_part=True,
+            least=_LEAST_ON_SLIDE,
+        )  # fmt: skip
+
+
+def _empty(_: float) -> Part:
+    return blank((0.0, 0.0))
+
+
+def _side(kernels: int) -> float:
+    """Return the longer side of images beside this many kernels in inches at scale 1."""
+    columns = 4 - theme().is_fixed + _KERNEL * kernels
+    return (theme().width - _MARGIN - _BETWEEN * columns) / columns
+
+
+def _tile_plan(
+    filters: Sequence[LearnResult],
+    names: Sequence[str],
+    truths: Sequence[Truth] | None,
+    left_out: Sequence[str],
+) -> PagePlan:
+    """Return the plan of a slide with BEFORE, the losses, and one tile for each filter."""
+    limit = _limit(filters, truths)
+    images = images_of(filters[0], *filters[0].source)
+    parts = [image_part_of("BEFORE", images.before, images.before_max, _TILE, ticks=False)]
+    true = [None] * len(filters) if truths is None else truths
+    for learned, name, truth in zip(filters[:_MOST_ROWS], names, true, strict=False):
+        parts.append(_filter_tile(learned, name, truth, limit))
+    if filters[0].history is not None:
+        parts.append(_losses_part(filters, _TILE))
+    shown = ["AFTER", "learned kernel", *["true kernel"] * (truths is not None), "result"]
+    ends = f"weights from {format_short(-limit, 3)} to {format_short(limit, 3)}"
+    note = f"each filter: {', '.join(shown)}; {ends}"
+
+    def rows_of(scale: float) -> Rows:
+        return flow([part(scale) for part in parts], most=_MOST_TILES)
+
+    return PagePlan(rows_of, left_out, note)
+
+
+def _filter_tile(learned: LearnResult, name: str, truth: Truth | None, limit: float) -> PartOf:
+    """Return AFTER, the kernels and the result of one filter side by side, without ticks."""
+    images = images_of(learned, *learned.source)
+    made, ends = result_on_scale(images)
+    after = image_part_of(
+        "", images.after, images.after_max, _TILE, ends=ends, ticks=False, has_bar=False
+    )
+    result = image_part_of("", made, images.after_max, _TILE, ends=ends, ticks=False, has_bar=False)
+    decimals = figure_options().digits
+    decimals = most_decimals() if decimals is None else decimals
+    weights = [learned.weights, *([] if truth is None else [truth.weights])]
+    alike = [round_weights(each, decimals) for each in weights]
+    groups = [heatmap_group(learned, each, limit, MAX_CHANNELS, alike=alike) for each in alike]
+    down, across = arrangement(len(groups[0].maps))
+    longest = _TILE * max(down, across) / down
+    kernels = [kernel_part(group, longest, is_bare=True) for group in groups]
+    scale_text = "" if ends is None else " to ".join(format_short(end, 4) for end in ends)
+    caption = "\n".join(filter(None, [scale_text, f"error {largest_error(images.error)}"]))
+
+    def part(scale: float) -> Part:
+        row = [after(scale), *(kernel(scale) for kernel in kernels), result(scale)]
+        return beside(row, name, caption)
+
+    return part
+
+
+def _losses_part(filters: Sequence[LearnResult], side: float) -> PartOf:
+    """Return the losses of all filters in one plot."""
+
+    def draw(axes: Axes) -> None:
+        histories = [each.history for each in filters if each.history is not None]
+        for history in histories:
+            axes.plot(history.losses, linewidth=1.6)
+        scale_losses(axes, [history.losses for history in histories])
+
+    return plot_part(
+        draw, lambda scale: (_LOSSES * side * scale, side * scale), title="losses", xlabel="epoch"
+    )
 
 
 def _limit(filters: Sequence[LearnResult], truths: Sequence[Truth] | None) -> float:
@@ -97,8 +200,7 @@ def _filter_row(
     """Return the parts of one filter; those of the first are named by columns, too."""
     images = images_of(learned, *learned.source)
     is_slide = theme().is_fixed
-    columns = 4 - is_slide + _KERNEL * (1 if truth is None else 2)
-    side = (theme().width - _MARGIN - _BETWEEN * columns) / columns
+    side = _side(1 if truth is None else 2)
     decimals = figure_options().digits
     decimals = most_decimals() if decimals is None else decimals
     kernels = [("learned", learned.weights)]

@@ -19,7 +19,7 @@ from convcli.plotting.image_panel import (
     image_part,
     value_bar,
 )
-from convcli.plotting.labels import cell_texts, format_short, option_facts
+from convcli.plotting.labels import cell_texts, format_short, option_facts, text_width
 from convcli.plotting.page import (
     PagePlan,
     PartOf,
@@ -33,7 +33,13 @@ from convcli.plotting.page import (
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, result_scale
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.sheet_tile import SheetTile
-from convcli.plotting.signal_plot import are_signals, samples_text, signal_axis, signal_samples
+from convcli.plotting.signal_plot import (
+    are_signals,
+    axes_inches,
+    samples_text,
+    signal_axis,
+    signal_samples,
+)
 from convcli.plotting.signal_sheet import signal_parts
 from convcli.plotting.style import figure_options, style_context, theme
 
@@ -245,7 +251,7 @@ def _signals_across() -> int:
 def _signal_parts(images: PairImages, kernel_shape: Pair) -> list[PartOf]:
     """Return the plots of four signals; those of AFTER and of the result have one y axis."""
     after, made = _result_places(images, kernel_shape)
-    largest = _largest_error(images.error)
+    largest = largest_error(images.error)
     shown = (
         ("BEFORE", "", images.before, images.before_max, SAMPLE_NUMBERS),
         ("AFTER", "", images.after, images.after_max, after),
@@ -320,6 +326,8 @@ def image_part_of(
     *,
     ends: tuple[float, float] | None = None,
     cell: float | None = None,
+    ticks: bool = True,
+    has_bar: bool = True,
 ) -> PartOf:
     """Return an image of a pair.
 
@@ -330,6 +338,8 @@ def image_part_of(
         side: its longer side in inches.
         ends: the values at the ends of its colors; None for its own.
         cell: the side of a cell that it has in common with other images.
+        ticks: whether rows and columns are numbered.
+        has_bar: whether plain numbers have a color bar.
     """
     rows, columns, channels = pixels.shape[0], pixels.shape[1], pixels.shape[2:]
     caption = size_text((rows, columns))
@@ -337,17 +347,20 @@ def image_part_of(
         caption += f", channel 1 of {channels[0]}"
     panel = ImagePanel(_as_stored(_shown_channels(pixels), max_value), max_value)
     ends = ends or common_range([panel])
-    bar = value_bar(panel, ends) if max_value is None else None  # photographs need none
-    return image_part(panel, side, title=title, caption=caption, ends=ends, bar=bar, cell=cell)
+    bar = value_bar(panel, ends) if max_value is None and has_bar else None  # photos need none
+    return image_part(
+        panel, side, title=title, caption=caption, ends=ends, bar=bar, cell=cell, ticks=ticks
+    )
 
 
-def _largest_error(error: Floats) -> str:
+def largest_error(error: Floats) -> str:
+    """Say how far a result is from AFTER at most."""
     return f"at most {format_short(float(np.abs(error).max()), 3)}"
 
 
 def error_part(error: Floats, side: float, *, cell: float | None = None) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
-    largest = _largest_error(error)
+    largest = largest_error(error)
     caption = f"result - AFTER, {largest} apart"
     if error.ndim > 2:
         error = np.sqrt((error**2).mean(axis=2))
@@ -523,24 +536,33 @@ def _draw_loss(axes: Axes, history: History) -> None:
     curves = _curves(history)
     for label, losses, style in curves:
         axes.plot(losses, style, linewidth=1.6, label=label)
-    shown = [loss for _, losses, _ in curves for loss in losses.tolist() if loss > 0]
+    shown = [losses for _, losses, _ in curves]
     if _shows_least(history):
         axes.axhline(
             history.least, color=theme().faint, linewidth=1, linestyle=":", label=_LEAST[0]
         )
-        shown.append(history.least)
+        shown.append(np.array([history.least]))
+    scale_losses(axes, shown)
+
+
+def scale_losses(axes: Axes, every: Sequence[Floats]) -> None:
+    """Set the axes of losses over the epochs: powers of ten, from the first epoch to the last."""
+    shown = [loss for losses in every for loss in losses.tolist() if loss > 0]
     if shown:
         axes.set_yscale("log")
         _tick_decades(axes, min(shown), max(shown))
-    last = len(history.losses) - 1
-    axes.set_xlim(0, last)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.set_xlim(0, max(map(len, every)) - 1)
+    most = int(axes_inches(axes) / text_width("0000 ", theme().text))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(max(1, min(4, most)), integer=True, steps=[1, 2, 2.5, 5, 10])
+    )
 
 
 def _tick_decades(axes: Axes, low: float, high: float) -> None:
     """Tick a logarithmic axis at most five times, at powers of ten that are written alike."""
     first, last = math.floor(math.log10(low) - 0.02), math.ceil(math.log10(high) + 0.02)
-    step = -(-(last - first) // 4)
+    lines = int(axes.bbox.height / axes.figure.dpi / theme().line / 1.3)
+    step = -(-(last - first) // max(1, min(4, lines - 1)))
     powers = range(first, last + 1, step)
     plain = first >= -3 and last <= 5
 

@@ -82,9 +82,9 @@ def test_the_text_names_every_filter_and_shows_some():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", ["screen", "slide"])
-def test_the_figure_has_a_row_for_each_filter(theme, legible, fits_page):
-    bank = RNG.normal(size=(3, 1, 3, 3))
+@pytest.mark.parametrize(("theme", "count"), [("screen", 3), ("slide", 2)])
+def test_the_figure_has_a_row_for_each_filter(theme, count, legible, fits_page):
+    bank = RNG.normal(size=(count, 1, 3, 3))
     learned = learn_bank(GRAY, cross_correlate(GRAY, bank))
     figure = learned.plot(theme=theme)
     legible(figure)
@@ -93,6 +93,17 @@ def test_the_figure_has_a_row_for_each_filter(theme, legible, fits_page):
     assert "AFTER: filter 1" in titles
     assert titles.count("filter 2") == 1
     assert ("BEFORE" in titles) == (theme == "screen")
+
+
+@pytest.mark.slow
+def test_a_slide_has_a_tile_for_each_of_many_filters_and_the_losses(fits_page):
+    maps = cross_correlate(GRAY, RNG.normal(size=(8, 1, 3, 3)))
+    figure = learn_bank(GRAY, maps, descent=True, epochs=9).plot(theme="slide")
+    fits_page(figure, "slide")
+    titles = [text.get_text() for text in figure.texts]
+    assert {"BEFORE", "losses", *(f"filter {number}" for number in range(1, 9))} <= set(titles)
+    [losses] = [axes for axes in figure.axes if axes.get_xlabel() == "epoch"]
+    assert len(losses.lines) == 8
 
 
 def test_a_slide_numbers_channels_beside_each_other(fits_page):
