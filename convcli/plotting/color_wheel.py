@@ -21,7 +21,7 @@ _PIXELS = 200  # side of the wheel's image
 
 
 def with_color_wheel(part: Part) -> Part:
-    """Add a wheel to a direction image: at its right or, on a narrow page or a slide, below it.
+    """Add a wheel to a direction image: at its right or, on a narrow page, below it.
 
     Its hues are those of the sides that are brighter, and its brightness grows with the magnitude.
     Without color bars, the caption names the colors.
@@ -35,7 +35,7 @@ def with_color_wheel(part: Part) -> Part:
         diameter / 2 + text_width(word, look.text) + 2 * _GAP for word in ("left", "right")
     )
     across, down = part.box
-    if not look.is_fixed and look.width >= _WIDE_PAGE and down >= height:
+    if look.width >= _WIDE_PAGE and down >= height:
         middle = across + part.right + left, down / 2 + look.line / 2
         return part._replace(
             draw=partial(_draw_with_wheel, part, middle, diameter),

@@ -746,11 +746,11 @@ def plot_part(
         xlabel: below the x axis.
         ylabel: at the left of the y axis.
         legend: the labels of what `draw` draws, if they are to stand in a legend. It is outside the
-            axes, where it covers no curve: below them or, on a page that is wider than high, at
-            their right.
+            axes, where it covers no curve: below them or, if there are several on a page that is
+            wider than high, at their right.
         is_below: whether the legend is below them on all pages.
     """
-    beside = bool(legend) and theme().is_fixed and not is_below
+    beside = len(legend) > 1 and theme().is_fixed and not is_below
     key = 3.6 * theme().text / 72  # inches; the line before an entry, and the space around it
     entries = [text_width(label, theme().text) * _SLACK + key for label in legend]
 
