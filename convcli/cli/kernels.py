@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convcli.choices import ChannelOrder
+from convcli.choices import ChannelOrder, Scale
 from convcli.cli.command import Group
 from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.options import (
@@ -16,6 +16,7 @@ from convcli.cli.options import (
     DIGITS,
     MAX_MEMORY,
     OVERWRITE,
+    SCALE,
     SHOW,
     X,
     check_figure_options,
@@ -168,6 +169,7 @@ def list_kernels(
 )
 @plot_option(help="Draw weights, response to one pixel and profile (.png, .pdf, .svg, ...).")
 @figure_option("--frequency", is_flag=True, help="Add the frequency response to --plot.")
+@SCALE
 @SHOW
 @figure_options
 @OVERWRITE
@@ -182,6 +184,7 @@ def show_kernel(
     output: str | None,
     plot: str | None,
     frequency: bool,
+    scale: Scale | None,
     show: bool,
     figure: FigureOptions,
     overwrite: bool,
@@ -202,8 +205,9 @@ def show_kernel(
     has_sheet = show or plot is not None
     is_drawn = has_sheet or (output or "").lower().endswith(".png")
     check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
-    if frequency and not has_sheet:
-        raise UsageError("--frequency is for figures; draw one with --plot FILE")
+    figure_only = ["--frequency"] * frequency + ["--scale"] * (scale is not None)
+    if figure_only and not has_sheet:
+        raise UsageError(f"{figure_only[0]} is for figures; draw one with --plot FILE")
     if digits is not None and not is_drawn and (json or output is not None):
         raise UsageError("--digits is for the page that is shown; --json and -o hold all digits")
     if has_sheet and (json or output == "-"):
@@ -225,7 +229,9 @@ def show_kernel(
     if has_sheet:
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
-        sheet = draw_kernel_sheet(kernel_set, frequency=frequency, options=figure)
+        sheet = draw_kernel_sheet(
+            kernel_set, frequency=frequency, scale=scale or "common", options=figure
+        )
         write_figure(sheet, plot, overwrite=overwrite, show=show)
     elif output is None:
         text = set_text(kernel_set, find_computed(spec), digits)

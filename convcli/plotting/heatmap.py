@@ -137,6 +137,7 @@ def kernel_part(
     has_bar: bool = True,
     kept: float = _KEPT_SCALE,
     columns: int | None = None,
+    is_own: bool = False,
 ) -> PartOf:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
@@ -150,9 +151,10 @@ def kernel_part(
         has_bar: whether it has a color bar of its own, where it is not bare.
         kept: the scale down to which a single kernel is large enough for its numbers.
         columns: how many heat maps stand in a row; None for a grid that is nearly square.
+        is_own: whether the largest weight of each has the full color; then there is no bar.
     """
     options = figure_options()
-    has_bar = has_bar and options.bars and not is_bare
+    has_bar = has_bar and options.bars and not is_bare and not is_own
     bar = Bar.of(group.ends, group.colormap, group.unit) if has_bar else None
     widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
     count = len(group.maps)
@@ -180,7 +182,8 @@ def kernel_part(
             row, column = divmod(number, across)
             x, y = left + column * (each[0] + _BETWEEN), top + row * (each[1] + above + _BETWEEN)
             axes = axes_at(figure, x, y + above, each)
-            image = draw_values(axes, heatmap.values, group)
+            colors = group._replace(limit=symmetric_limit(heatmap.values)) if is_own else group
+            image = draw_values(axes, heatmap.values, colors)
             set_ticks(axes, *heatmap.values.shape, inches=each if is_ticked else None)
             if count > 1 and not is_bare:
                 name = _name_lines(heatmap.title, each[0])

@@ -8,10 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from convcli.choices import Scale
 from convcli.geometry import Pair
 from convcli.plotting.axes import DrawnImage
 from convcli.plotting.heatmap import symmetric_limit
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 MAX_TILES = 512
 _LONGEST, _LARGEST_TILE = 9.0, 1.1  # inches
 _RATIO = 1.6  # of tiles across to tiles down
+_DEAD = 1e-3  # of the largest weight: what a filter without larger ones adds cannot be seen
+_CROSSED, _CROSS, _MOST_NAMED = (0.2, 0.8), "black", 8  # part of a tile; color; filters
 _ZOOM = 12  # pixels of a tile's shorter side at least; the gaps are a twelfth of them
 
 
@@ -41,23 +45,30 @@ CONVOLUTION = TileNames("filter", "channel", "weights of the three channels")
 TRANSPOSED = TileNames("input map", "output map", "weights to the output maps 1, 2 and 3")
 
 
-def tiles_part(kernels: Sequence[Kernel], names: TileNames) -> Callable[[float], Part]:
+def tiles_part(
+    kernels: Sequence[Kernel], names: TileNames, scale: Scale = "common"
+) -> Callable[[float], Part]:
     """Return a function from a scale to one part with a tile for each filter.
 
     A filter over channels has a tile for each, unless three are drawn as colors. All tiles share
-    one scale, symmetric about 0: gray, or white, is 0. Filters are counted from 1, row by row; the
+    one scale, or each filter has its ``own``, symmetric about 0: gray, or white, is 0. A filter
+    whose weights are all 0, or nearly, is crossed out. Filters are counted from 1, row by row; the
     numbers of each row stand at its left. They are one image, since 512 axes would take seconds.
     """
-    tiles = filter_tiles(kernels, _RATIO)
+    tiles = filter_tiles(kernels, _RATIO, scale)
     limit, (down, across) = tiles.limit, tiles.shape
     rows, columns = kernels[0].matrix.shape[-2:]
     is_color = kernels[0].matrix.ndim > 2 and kernels[0].matrix.shape[-3] == 3
     bar = Bar.of((-limit, limit), signed_colormap(), "weight")
-    shown_bar = bar if figure_options().bars and not is_color else None
+    is_own = scale == "own"
+    shown_bar = bar if figure_options().bars and not is_color and not is_own else None
     ends = f"dark -{format_short(limit)}, gray 0, bright {format_short(limit)}"
+    ends = "dark negative, gray 0, bright positive" if is_own else ends
     caption = f"red, green and blue: the {names.colors}, {ends}"
     if not is_color:
         caption = tiles.caption(names)
+    own = f"each {names.member} has its own scale, symmetric about 0" * is_own
+    caption = "\n".join(filter(None, [caption, own, tiles.dead_text(names)]))
     labels = tiles.labels(names)
 
     def draw(figure: Figure, left: float, top: float, box: Box) -> list[DrawnImage]:
@@ -66,6 +77,7 @@ def tiles_part(kernels: Sequence[Kernel], names: TileNames) -> Callable[[float],
             tiles.image, interpolation="nearest", aspect="auto", extent=(0, across, down, 0)
         )
         axes.set_frame_on(False)
+        axes.add_collection(LineCollection(tiles.crosses(), colors=_CROSS, linewidths=1.2))
         axes.set_xticks([])
         lines = math.ceil(down * theme().line / box[1])
         firsts = range(0, down, max(1, math.ceil(lines / tiles.lines) * tiles.lines * (lines > 1)))
@@ -104,6 +116,8 @@ class FilterTiles(NamedTuple):
         channels: of each filter; 1 where a tile is a whole filter.
         drawn: how many of the channels are drawn.
         lines: rows of tiles that a filter takes; 1 where it takes less than one.
+        dead: the filters whose weights are all 0 or nearly, counted from 0.
+        places: of the tiles of each filter, counted row by row, (filters, drawn).
     """
 
     image: NDArray[np.float64]
@@ -113,6 +127,27 @@ class FilterTiles(NamedTuple):
     channels: int
     drawn: int
     lines: int
+    dead: Sequence[int]
+    places: NDArray[np.intp]
+
+    def dead_text(self, names: TileNames) -> str:
+        """Return which filters are crossed out, and why."""
+        if not self.dead:
+            return ""
+        numbers = ", ".join(str(number + 1) for number in self.dead[:_MOST_NAMED])
+        numbers += ", ..." * (len(self.dead) > _MOST_NAMED)
+        name = f"{names.member}{'s' * (len(self.dead) > 1)}"
+        return f"crossed out: {name} {numbers}, weights below 1/1000 of the largest"
+
+    def crosses(self) -> list[list[tuple[float, float]]]:
+        """Return the diagonals of the tiles that are crossed out."""
+        corners = [divmod(int(n), self.shape[1]) for place in self.dead for n in self.places[place]]
+        low, high = _CROSSED
+        return [
+            [(column + low, row + start), (column + high, row + low + high - start)]
+            for row, column in corners
+            for start in (low, high)
+        ]
 
     def order(self, names: TileNames) -> str:
         """Return how to count the tiles."""
@@ -143,7 +178,9 @@ class FilterTiles(NamedTuple):
         ]
 
 
-def filter_tiles(kernels: Sequence[Kernel], ratio: float = 1.0) -> FilterTiles:
+def filter_tiles(
+    kernels: Sequence[Kernel], ratio: float = 1.0, scale: Scale = "common"
+) -> FilterTiles:
     """Return one image with at most 512 tiles of filters of one size.
 
     A filter over channels other than three has a tile for each; it begins a row unless several
@@ -152,6 +189,7 @@ def filter_tiles(kernels: Sequence[Kernel], ratio: float = 1.0) -> FilterTiles:
     Args:
         kernels: all with two dimensions, or all with more.
         ratio: of tiles across to tiles down.
+        scale: ``own`` gives the largest weight of each filter the full color.
     """
     planes = [_filters(kernel.weights) for kernel in kernels]
     channels = channel_tiles(kernels[0])
@@ -165,12 +203,18 @@ def filter_tiles(kernels: Sequence[Kernel], ratio: float = 1.0) -> FilterTiles:
     each = across // drawn if lines == 1 else 1
     shape = math.ceil(filters / each) * lines, across
     numbers = np.arange(filters)[:, np.newaxis] * (lines * across if lines > 1 else drawn)
-    places = (numbers + np.arange(drawn)).ravel()
+    places = numbers + np.arange(drawn)
     limit = symmetric_limit(weights)
-    shades = np.clip(0.5 + weights.reshape(-1, *weights.shape[2:]) / (2 * limit), 0, 1)
+    sizes = np.where(np.isfinite(weights), np.abs(weights), 0)
+    largest = sizes.max(axis=tuple(range(1, weights.ndim)), keepdims=True)
+    is_dead = largest <= _DEAD * limit
+    limits = np.where(is_dead, limit, largest) if scale == "own" else limit
+    shares = (weights / limits).reshape(-1, *weights.shape[2:])
+    shades = np.clip(0.5 + shares / 2, 0, 1)
     shades = np.moveaxis(shades, 1, 3) if shades.ndim == 4 else signed_colormap()(shades)[..., :3]
-    image = _joined(shades, places, shape)
-    return FilterTiles(image, shape, limit, filters, channels, drawn, lines)
+    image = _joined(shades, places.ravel(), shape)
+    dead = np.flatnonzero(is_dead).tolist()
+    return FilterTiles(image, shape, limit, filters, channels, drawn, lines, dead, places)
 
 
 def channel_tiles(kernel: Kernel) -> int:

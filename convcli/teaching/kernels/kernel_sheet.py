@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from convcli.choices import Scale
 from convcli.errors import UsageError, count_text
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
@@ -84,9 +85,13 @@ _CURVES = (  # of gains: style, color and width; the wider lie below, so that eq
 
 
 def draw_kernel_sheet(
-    kernels: KernelSet, *, frequency: bool = False, options: FigureOptions | None = None
+    kernels: KernelSet,
+    *,
+    frequency: bool = False,
+    scale: Scale = "common",
+    options: FigureOptions | None = None,
 ) -> NotebookFigure:
-    """Draw the kernels of a SPEC, whose weights share one color scale.
+    """Draw the kernels of a SPEC, whose weights share one color scale unless each has its own.
 
     One kernel has its weights; one bright pixel, filtered by it, by both operations where these
     differ; and its profile, the middle row and column as curves. A large smooth kernel has
@@ -98,6 +103,7 @@ def draw_kernel_sheet(
     Args:
         kernels: from :func:`convcli.kernels.spec.read_spec`.
         frequency: add the gain along four directions and the frequency response.
+        scale: ``own`` gives the largest weight of each kernel the full color.
         options: how the figure looks.
 
     Returns:
@@ -119,11 +125,14 @@ def draw_kernel_sheet(
         facts = ""
         plans: list[PagePlan]
         if maps > _MOST_MAPS or _are_color_filters(members):
-            rows, facts = _sheet_rows(kernels)
+            rows, facts = _sheet_rows(kernels, scale)
             plans = [_plan(rows)]
         elif maps > 1:
             group = kernel_heatmaps(members, most=_MOST_MAPS, planes=kernels.plane_names)
-            plans = [_plan([[kernel_part(group, _FAMILY, columns=_columns(group))]])]
+            is_own = scale == "own"
+            facts = "each kernel has its own scale" * is_own
+            part = kernel_part(group, _FAMILY, columns=_columns(group), is_own=is_own)
+            plans = [_plan([[part]])]
         else:
             named = _parts_of_one(members[0], frequency=frequency)
             fewest = min(_FEW_PARTS, len(named)) if theme().is_fixed else len(named)
@@ -196,7 +205,7 @@ def _title(kernels: KernelSet) -> str:
     return f"{name}{scale_text(first)}, {', '.join(facts)}"
 
 
-def _sheet_rows(kernels: KernelSet) -> tuple[list[list[PartOf]], str]:
+def _sheet_rows(kernels: KernelSet, scale: Scale) -> tuple[list[list[PartOf]], str]:
     """Return all filters as one sheet, and words on what is left out."""
     members = kernels.kernels
     names = TRANSPOSED if kernels.transposed else CONVOLUTION
@@ -205,7 +214,7 @@ def _sheet_rows(kernels: KernelSet) -> tuple[list[list[PartOf]], str]:
     drawn = max(MAX_TILES // channels, 1)
     facts = [f"the first {drawn} of {count} {names.member}s"] * (count > drawn)
     facts += [f"the first {MAX_TILES} of {channels} {names.plane}s"] * (channels > MAX_TILES)
-    return [[tiles_part(members, names)]], ", ".join(facts)
+    return [[tiles_part(members, names, scale)]], ", ".join(facts)
 
 
 def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:

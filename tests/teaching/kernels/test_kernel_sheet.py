@@ -12,6 +12,7 @@ from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
+from convcli.teaching.kernels.filter_sheet import filter_tiles
 from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet, has_contours
 
 
@@ -452,3 +453,28 @@ def test_planes_of_a_transposed_layer_are_output_maps(maps, names):
     titles = [" ".join(each.get_title().split()) for each in (axes, *more)]
     rows = [tick.get_text() for tick in axes.get_yticklabels()]
     assert (titles if maps == 2 else [row for row in rows if "input" in row]) == names
+
+
+@pytest.mark.parametrize("channels", [(), (3,), (16,)])
+def test_filters_have_scales_of_their_own_and_dead_ones_are_crossed_out(channels):
+    weights = random(20, *channels, 3, 3)
+    weights[2], weights[7], weights[9] = 0, weights[7] * 1e-5, weights[9] * 1e-2
+    bank = KernelSet("b", tuple(Kernel(m, name=f"b-{n}") for n, m in enumerate(weights)))
+    common, own = (filter_tiles(bank.kernels, scale=scale) for scale in ("common", "own"))
+    assert common.dead == own.dead == [2, 7]
+    assert len(own.crosses()) == 2 * 2 * own.drawn
+    figures = [draw_kernel_sheet(bank, scale=scale) for scale in ("common", "own")]
+    words = [" ".join(text.get_text() for text in figure.texts) for figure in figures]
+    assert all("crossed out: filters 3, 8" in " ".join(text.split()) for text in words)
+    assert ["has its own scale" in text for text in words] == [False, True]
+    rows, columns = np.array(own.image.shape[:2]) // own.shape
+    row, column = divmod(int(own.places[9, 0]), own.shape[1])
+    tile = np.s_[row * rows : (row + 1) * rows, column * columns : (column + 1) * columns]
+    faint, clear = (np.ptp(each.image[tile][3:-3, 3:-3], (0, 1)).max() for each in (common, own))
+    assert clear > 5 * faint > 0
+
+
+def test_kernels_with_numbers_have_scales_of_their_own():
+    bank = KernelSet("b", (Kernel([[1, -1]], name="a"), Kernel([[100, 2]], name="b")))
+    limits = [axes.images[0].get_clim() for axes in images(draw_kernel_sheet(bank, scale="own"))]
+    assert limits == [(-1, 1), (-100, 100)]
