@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import SCALED_RANGES
+from convcli.choices import MOST_COLORS, SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction
 from convcli.core.correlate import (
     KernelNumbers,
@@ -315,18 +315,21 @@ def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
     conv, method = image_filter.conv, image_filter.method
     bias = kernel_bias(image, image_filter, kernel)
     with _name_in_errors(kernel):
-        _check_groups(image.channels, kernel)
+        _check_groups(image.pixels.shape, kernel)
         return make_plan(image.pixels, kernel.matrix, conv, kernel.divisor, bias, method)
 
 
-def _check_groups(channels: int, kernel: Kernel) -> None:
+def _check_groups(image: tuple[int, ...], kernel: Kernel) -> None:
     """Raise KernelError, with the command that applies it, for a kernel of a grouped bank."""
+    channels = image[2] if len(image) == 3 else 1
     taken = len(kernel.matrix[0]) if kernel.matrix.ndim == 4 else len(kernel.matrix)
     if kernel.matrix.ndim > 2 and taken != channels and channels % taken == 0:
+        # A volume, whose last axis is no channels, looks the same.
+        of_array = f", the last axis of its shape {image}" if channels > MOST_COLORS else ""
         raise KernelError(
-            f"kernel sums over {count_text(taken, 'channel')}, the image has {channels}; a grouped "
-            "bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE conv -k BANK --groups "
-            f"{channels // taken}"
+            f"kernel sums over {count_text(taken, 'channel')}, the image has {channels}{of_array}; "
+            "a grouped bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE conv -k BANK "
+            f"--groups {channels // taken}"
         )
 
 
