@@ -176,7 +176,7 @@ class _JobRunner:
             results.append((each, filtered))
         image = with_holes(image, outputs[0][0])
         if options.outputs.show:
-            self.figure = draw_figure(self.name, image, results, self.options.figure)
+            self.figure = draw_figure(self.name, image, results, options)
         for summary in summaries:
             chosen = stacked if summary.kind == "stack" else results
             with self._skip_if_made(options.label, summary.path):

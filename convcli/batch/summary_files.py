@@ -8,7 +8,6 @@ from typing import Any
 
 from convcli.batch.job import JobOptions, SummaryFile
 from convcli.batch.outputs import Target, base_name, write_result
-from convcli.figure_options import FigureOptions
 from convcli.filtering.filter import Filter
 from convcli.filtering.run import Filtered
 from convcli.images.channels import stack_channels
@@ -35,20 +34,25 @@ def write_summary(
     from pathlib import Path
 
     from convcli.plotting.contact_sheet import draw_results
+    from convcli.plotting.labels import reading_facts
     from convcli.plotting.save import save_figure
 
     if summary.kind == "grid":
         scale = options.outputs.scale or "common"
         figure = draw_results(
-            image, results, title=base_name(name), scale=scale, options=options.figure
-        )
+            image, results, title=base_name(name), reading=reading_facts(options.reading),
+            scale=scale, options=options.figure,
+        )  # fmt: skip
     else:
-        figure = draw_figure(name, image, results, options.figure)
+        figure = draw_figure(name, image, results, options)
     return save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
 
 
-def draw_figure(name: str, image: ImageData, results: Results, options: FigureOptions) -> Any:
+def draw_figure(name: str, image: ImageData, results: Results, options: JobOptions) -> Any:
     """Return the figure of one input: the image, and each filter's kernels and feature map."""
     from convcli.plotting.filter_figure import draw_filtering
+    from convcli.plotting.labels import reading_facts
 
-    return draw_filtering(image, results, title=base_name(name), options=options)
+    reading = reading_facts(options.reading)
+    title = base_name(name)
+    return draw_filtering(image, results, title=title, reading=reading, options=options.figure)

@@ -181,9 +181,11 @@ class KernelArgs(NamedTuple):
 
     @property
     def _divided(self) -> str:
-        """How the kernels are divided in another way than their own, in words."""
+        """How the kernels are divided or ordered in another way than their own, in words."""
         words = [] if self.divisor is None else [f"divisor {self.divisor:.10g}"]
-        return ", ".join([*words, *["normalized"] * self.normalize, *["density"] * self.density])
+        words += ["normalized"] * self.normalize + ["density"] * self.density
+        is_bgr = self.channel_order != "rgb"
+        return ", ".join([*words, *[f"channel order {self.channel_order}"] * is_bgr])
 
     def only_filter(
         self, conv: ConvOptions, number: int | None = None, missing: Missing | None = None

@@ -41,7 +41,7 @@ class Filter(NamedTuple):
             NaN, whose pixel is ``missing.nodata`` where the result can hold it, else black.
         linear_light: whether sRGB pixels are turned into light, filtered, and turned back, before
             the bias is added.
-        divided: how the kernels were divided in another way than their own, in words.
+        divided: how the kernels were divided or ordered in another way than their own, in words.
     """
 
     label: str

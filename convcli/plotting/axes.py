@@ -74,6 +74,11 @@ def numbers_fit(inches: Box, shape: Pair, widest: float) -> bool:
     return not widest or number_points(inches, shape, widest) >= theme().number
 
 
+def number_cell(widest: float, points: float) -> float:
+    """Return the side in inches of a cell for numbers of this size; see `number_points`."""
+    return max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+
+
 def number_points(inches: Box, shape: Pair, widest: float) -> float:
     """Return the size in points of numbers that fit into the cells of a grid.
 

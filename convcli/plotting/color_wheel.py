@@ -50,12 +50,31 @@ def with_color_wheel(part: Part) -> Part:
     )
 
 
+def wheel_part() -> Part:
+    """Return a wheel that stands by itself, for all direction images of a page."""
+    look = theme()
+    diameter = _DIAMETER * look.text / 72
+    return Part(
+        lambda figure, left, top: _draw_wheel(figure, left, top + 2 * look.line, diameter),
+        (diameter, diameter + 3 * look.line),
+        left=text_width("left", look.text) + _GAP,
+        right=text_width("right", look.text) + _GAP,
+        letters=0,
+    )
+
+
 def _draw_with_wheel(
     part: Part, middle: Box, diameter: float, figure: Figure, left: float, top: float
 ) -> Iterable[DrawnImage]:
     """Draw the part and the wheel, whose middle is at inches from the part's box."""
     drawn = part.draw(figure, left, top)
-    place = left + middle[0] - diameter / 2, top + middle[1] - diameter / 2
+    _draw_wheel(figure, left + middle[0] - diameter / 2, top + middle[1] - diameter / 2, diameter)
+    return drawn
+
+
+def _draw_wheel(figure: Figure, left: float, top: float, diameter: float) -> list[DrawnImage]:
+    """Draw a wheel at inches from the left and the upper edge of the page, with its words."""
+    place = left, top
     axes = axes_at(figure, *place, (diameter, diameter))
     axes.set_axis_off()
     axes.imshow(_wheel(), extent=(-1, 1, -1, 1), interpolation="bilinear")
@@ -69,7 +88,7 @@ def _draw_with_wheel(
         ("brighter at the", 0, gap + 2 * theme().line / diameter, "center", "bottom"),
     ):
         axes.text(x, y, word, ha=across_to, va=up_to, fontsize=theme().text, color=theme().ink)
-    return drawn
+    return []
 
 
 def _wheel() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

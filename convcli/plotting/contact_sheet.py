@@ -18,8 +18,9 @@ from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.axes import NUMBER_LINE, NUMBER_SHARE, WIDE, DrawnImage, widest_text
-from convcli.plotting.heatmap import arrangement, kernel_heatmaps, kernel_part
+from convcli.plotting.axes import WIDE, DrawnImage, number_cell, widest_text
+from convcli.plotting.color_wheel import wheel_part
+from convcli.plotting.heatmap import arrangement, divisor_text, kernel_heatmaps, kernel_part
 from convcli.plotting.image_panel import (
     Bar,
     ImagePanel,
@@ -32,9 +33,12 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.labels import (
     DIRECTION_NOTE,
+    alpha_facts,
+    combine_fact,
     common_bank,
     conv_facts,
     named_in_headings,
+    peak_fact,
     result_title,
     text_width,
     without_bank,
@@ -126,7 +130,9 @@ def draw_sheet(
     shown = [tile.pixels for tile in tiles if tile.pixels is not None]
     with style_context(options):
         options.check_titles(len(tiles), one="each tile")
-        tiles = _with_titles(tiles, options.titles)
+        tiles = [_with_divisor(tile) for tile in _with_titles(tiles, options.titles)]
+        if not options.bars and any(tile.is_direction for tile in tiles):
+            facts = "; ".join(filter(None, [facts, DIRECTION_NOTE]))
         is_common = scale == "common"
         if _are_signals(shown):
             bare = [tile._replace(caption=tile.short) for tile in tiles]
@@ -154,10 +160,13 @@ def draw_results(
     results: Sequence[tuple[Filter, Filtered]],
     *,
     title: str = "",
+    reading: Sequence[str] = (),
     scale: Scale = "common",
     options: FigureOptions | None = None,
 ) -> Figure:
     """Draw the results of filtering one image as a contact sheet; see `draw_sheet`.
+
+    ``reading`` says how the image was read.
 
     Raises:
         UsageError: there are no results, or one has neither 1 nor 3 channels.
@@ -166,19 +175,29 @@ def draw_results(
     filters = named_in_headings([image_filter for image_filter, _ in results])
     results = list(zip(filters, (filtered for _, filtered in results), strict=True))
     bank = common_bank([image_filter.label for image_filter in filters])
+    combined = common_combine(filters)
     tiles = [
         result_tile(
-            without_bank(image_filter.label, bank), image_filter, filtered, scale, image, options
+            without_bank(image_filter.label, bank), image_filter, filtered, scale, image, options,
+            is_named=bool(combined),
         )
         for image_filter, filtered in results
-    ]
+    ]  # fmt: skip
     tiles = input_tile(image, options) + tiles
     own = scale_facts(scale, [filtered for _, filtered in results], options)
-    common = conv_facts(results[0][0]) if results else []
+    common = (
+        [*combined, *conv_facts(filters[0]), *alpha_facts(image, filters[0])] if filters else []
+    )
     is_stretched = any(each.range in ("rescale", "percentile") for each in filters)
     stretched = ["each tile stretched on its own"] * (is_stretched and len(filters) > 1)
-    facts = ", ".join([*[bank] * bool(bank), *common, *stretched, *own])
+    facts = ", ".join([*[bank] * bool(bank), *reading, *common, *stretched, *own])
     return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
+
+
+def common_combine(filters: Sequence[Filter]) -> list[str]:
+    """Return how the maps of all filters became one, if all say the same."""
+    facts = {combine_fact(each) for each in filters}
+    return [] if len(facts) > 1 else [fact for fact in facts if fact]
 
 
 def scale_facts(scale: Scale, results: Sequence[Filtered], options: FigureOptions) -> list[str]:
@@ -208,9 +227,12 @@ def result_tile(
     scale: Scale,
     image: ImageData,
     options: FigureOptions,
+    *,
+    is_named: bool = False,
 ) -> SheetTile:
     """Return a result as a tile; its caption gives size, extremes and the share clipped.
 
+    It says how several maps became one, unless the sheet does so for all (``is_named``).
     With the scale ``own``, the colors of a gray image run from its least to its greatest value.
     A sample of a signal stands below the middle of its window, or at its position.
     """
@@ -218,22 +240,25 @@ def result_tile(
     is_own = scale == "own" and result.channels == 1
     with_kernel = "kernel" in (options.panels or ())
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
-    colors = (DIRECTION_NOTE,) * (image_filter.combine == "direction")
     kernels, operation = image_filter.kernels, image_filter.conv.operation
     axis = signal_axis(image.pixels)
     size = size_text(result.shape) if axis is None else extent_text(result.shape)
     note = across_note(kernels, axis)
+    facts = [fact for fact in [combine_fact(image_filter)] if fact and not is_named]
+    peak = filtered.stats.peak
+    caption = result_title(filtered, [*facts, size])
     return SheetTile(
         short_name(title),
         result.reliable_pixels,
         None if is_own else result.max_value,
-        "\n".join(filter(None, [result_title(filtered, [size]), note, *colors])),
+        "\n".join(filter(None, [caption, note, peak_fact(filtered.stats)])),
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
         kernels=kernel_heatmaps(kernels, most=9, operation=operation) if with_kernel else None,
         places=_sample_places(image, image_filter),
         axis=image.axis,
-        legend=colors,
+        mark=None if peak is None else peak.place,
+        is_direction=image_filter.combine == "direction",
     )
 
 
@@ -256,6 +281,18 @@ def _with_titles(tiles: Sequence[SheetTile], titles: Sequence[str] | None) -> li
     return [
         tile._replace(title=title, caption="") for tile, title in zip(tiles, titles, strict=True)
     ]
+
+
+def _with_divisor(tile: SheetTile) -> SheetTile:
+    """Return a tile whose caption gives the factor of the matrix that is drawn beside it."""
+    factor = (
+        divisor_text(tile.kernels.divisor).removeprefix(", ") if tile.kernels is not None else ""
+    )
+    if not factor:
+        return tile
+    first, newline, more = tile.caption.partition("\n")
+    caption = ", ".join(filter(None, [first, f"kernel {factor}"])) + newline + more
+    return tile._replace(caption=caption, short=", ".join(filter(None, [tile.short, factor])))
 
 
 class _Colors(NamedTuple):
@@ -311,6 +348,10 @@ def _image_plans(
         for tile in tiles
     ]
     colors, shared = _choose_colors(tiles, panels, common=common)
+    is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
+    bars_beside = {key is None for key, each in zip(shared, colors, strict=True) if each.bar}
+    if is_small and len(bars_beside) > 1:  # a shared bar must not seem to be that of its neighbor
+        shared = [None] * len(tiles)
     # Compact tiles have no bar from which a value could be read.
     meanings = [
         ["", ""]
@@ -320,12 +361,10 @@ def _image_plans(
     ]
     notes = ["\n".join(number_notes([panel])) for panel in panels]
     is_free = theme().is_fixed and figure_options().layout is None  # as many as fit, if smaller
-    is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
     images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]
     grids = images if all(panel.numbered for panel in images) else []
     widest = widest_text([text for panel in grids for text in panel.texts])
-    points = theme().number * 1.001
-    number_cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+    numbered_cell = number_cell(widest, theme().number * 1.001)
     most = _most_across(panels, len(tiles))
     kernel_share = _COMPACT_KERNEL_SHARE if is_compact else _KERNEL_SHARE
     details = kernel_share * any(tile.kernels for tile in tiles)
@@ -339,7 +378,7 @@ def _image_plans(
         if not grids:
             return [fit_box(panel.shape, side, thinnest=THINNEST) for panel in panels]
         cell = min(side / max(max(panel.shape) for panel in grids), _LARGEST_CELL * max(scale, 1))
-        cell = max(cell, number_cell * numbers)
+        cell = max(cell, numbered_cell * numbers)
         return [(panel.shape[1] * cell, panel.shape[0] * cell) for panel in panels]
 
     def rows(scale: float, *, numbers: bool, ticks: bool, captions: bool) -> Rows:
@@ -358,13 +397,17 @@ def _image_plans(
                 panel, box, scheme.ends, title=tile.title, caption=caption,
                 bar=scheme.bar if key is None and is_small else None,
                 pads=tile.pads, ticks=ticks, numbers=numbers,
+                mark=None if tile.mark is None else tile.mark[:2],
             )  # fmt: skip
             side = kernel_share * max(box)
             parts.append(_with_details(part, tile, panel, scheme.ends, side, ticks=ticks))
         if not is_small:  # smaller letters, and narrow tiles
             parts = [part._replace(is_small=True, letters=7) for part in parts]
+        wheels = [n for n, tile in enumerate(tiles) if tile.is_direction][:1]
         across = len(tiles) if is_free else most
-        return _with_bars(parts, colors, shared, across, together, is_upright=is_upright)
+        return _with_bars(
+            parts, colors, shared, across, together, wheels=wheels, is_upright=is_upright
+        )
 
     in_color = [f"{t.title}: {text}" for t, (text, _) in zip(tiles, meanings, strict=True) if text]
     keys = [text for tile in tiles for text in tile.legend] + in_color[: len(in_color) == 1]
@@ -495,14 +538,20 @@ def _with_bars(
     most: int,
     together: int,
     *,
+    wheels: Sequence[int],
     is_upright: bool,
 ) -> Rows:
-    """Return tiles in rows, with the bar of each shared scale in the first row that has it."""
+    """Return tiles in rows, with the bar of each shared scale in the first row that has it.
+
+    The color wheel stands beside the row of the tile in ``wheels``, if there is one.
+    """
     bars = {}
     for key, scheme in zip(shared, colors, strict=True):
         if key is not None and scheme.bar is not None and figure_options().bars:
             bars[key] = scheme.bar
     widths = [bar.space(below=False) + theme().line for bar in bars.values()]
+    shown = wheels if figure_options().bars else ()
+    widths += [wheel_part().width + theme().line for _ in shown]
     if is_upright:
         rows, row_of = _upright(parts, sum(widths), together)
     else:
@@ -516,6 +565,8 @@ def _with_bars(
         height = max(parts[n].box[1] for n in holders if row_of[n] == row)
         is_for_all = row < row_of[holders[-1]] and len(holders) == len(parts)
         beside_rows[row].append(_bar_part(bar, height, ", all tiles" * is_for_all))
+    for tile in shown:
+        beside_rows[row_of[tile]].append(wheel_part())
     columns = max(map(len, beside_rows))
     for row_parts, extra in zip(rows, beside_rows, strict=True):
         row_parts += [*extra, *[blank((0.0, 0.1))] * (columns - len(extra))]

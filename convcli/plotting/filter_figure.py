@@ -12,9 +12,9 @@ from convcli.choices import Panel
 from convcli.core.padding import pad_array, promoted
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.geometry import Pads, border_name, size_text
+from convcli.geometry import Pads, Pair, border_name, size_text
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.axes import MAX_TICKED, number_points, widest_text
+from convcli.plotting.axes import MAX_TICKED, number_cell, widest_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
@@ -27,9 +27,11 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import (
+    alpha_facts,
     common_bank,
     conv_facts,
     named_in_headings,
+    peak_fact,
     result_name,
     result_title,
     without_bank,
@@ -74,6 +76,7 @@ def draw_filtering(
     results: Sequence[tuple[Filter, Filtered]],
     *,
     title: str = "",
+    reading: Sequence[str] = (),
     options: FigureOptions | None = None,
 ) -> NotebookFigure:
     """Draw the results of filtering one image: input | kernel | result, a row for each.
@@ -86,6 +89,7 @@ def draw_filtering(
         image: the input; its alpha is not drawn.
         results: each filter with its result, at least one.
         title: a heading, such as the image's name.
+        reading: how the image was read, in words.
         options: how the figure looks.
 
     Raises:
@@ -100,13 +104,13 @@ def draw_filtering(
     results = list(zip(filters, (filtered for _, filtered in results), strict=True))
     if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
         with style_context(options):
-            return _draw_signal(image, results, title)
+            return _draw_signal(image, results, title, reading)
     if options.overlay:
         raise UsageError(
             "overlay draws signals, of one row or one column; this input or its result is an image"
         )
     with style_context(options):
-        return _draw(image, original, results, title)
+        return _draw(image, original, results, title, reading)
 
 
 def draw_filtered_array(
@@ -125,6 +129,7 @@ def _draw(
     original: ImagePanel,
     results: Sequence[tuple[Filter, Filtered]],
     title: str,
+    reading: Sequence[str],
 ) -> NotebookFigure:
     options = figure_options()
     panels = options.panels or _USUAL
@@ -140,7 +145,8 @@ def _draw(
         "result": lambda each, made, numbered: _result(each, made, numbered, alike["result"]),
     }
     bank = common_bank([image_filter.label for image_filter, _ in results])
-    facts = [*[bank] * bool(bank), *conv_facts(results[0][0])]
+    first = results[0][0]
+    facts = [*[bank] * bool(bank), *reading, *conv_facts(first), *alpha_facts(image, first)]
     texts: dict[str, Any] = {"title": title, "facts": ", ".join(facts)}
     is_plain = options.layout is None and not titles
     if is_plain and _are_tiles(panels, len(results), is_numbered=is_numbered):
@@ -169,7 +175,7 @@ def _draw(
     plans = []
     for stage in stages:
         parts = [[makers[panel](*each, stage) for panel in panels] for each in results]
-        left_out = [NO_ROOM_FOR_NUMBERS] * (stage != stages[0])
+        left_out = [NO_ROOM_FOR_NUMBERS] * (is_numbered and stage != "all")  # of the images
         plans.append(PagePlan(partial(rows_of, parts), left_out))
     unit = "panels" if is_once else "results"
     return compose(plans, least=_KEPT_SCALE, unit=unit, by_part=is_once, **texts)
@@ -245,29 +251,51 @@ def _draw_tiles(
     if any(panel.numbered for panel in images):
         plans.append(PagePlan(partial(rows_of, tiles("all"), 1.0), left_out))
         left_out = [*left_out, NO_ROOM_FOR_NUMBERS]
-    bare = [_bare(original, "input")]
-    bare += [_bare(_panel(made.image), short_name(each.label)) for each, made in results]
+    names = [short_name(each.label) for each, _ in results]
+    captions = [result_title(made, [size_text(made.image.shape)]) for _, made in results]
+
+    def bare(captions: Sequence[str]) -> list[PartOf]:
+        parts = [_bare(original, "input", captions[0])]
+        for (_, made), name, text in zip(results, names, captions[1:], strict=True):
+            parts.append(_bare(_panel(made.image), name, text, _mark(made)))
+        return parts
+
+    has_own = any(_has_own_scale(made) for _, made in results)
+    note = "each result on a scale of its own" * (has_own and not figure_options().limits)
+    bare_captions = [size_text(original.shape), *captions]
+    left_out_bars = [*left_out, "tick labels", "color bars"]
     plans += [
         PagePlan(partial(rows_of, tiles("none"), 1.0), left_out),
+        PagePlan(partial(rows_of, bare(bare_captions), _BARE), left_out_bars, note),
         PagePlan(
-            partial(rows_of, bare, _BARE),
+            partial(rows_of, bare([""] * len(images)), _BARE),
             [*left_out, "tick labels", "sizes and extremes", "color bars"],
+            note,
         ),
     ]
     return compose(plans, by_part=True, least=_KEPT_TILE, unit="images", **texts)
 
 
-def _bare(panel: ImagePanel, title: str) -> PartOf:
-    """Return an image with its name alone."""
-    ends = common_range([panel])
+def _has_own_scale(filtered: Filtered) -> bool:
+    """Return whether its colors stand for other values than those of other results."""
+    white, ends = filtered.image.max_value, filtered.stats.ends
+    return filtered.image.channels == 1 and (white is None or ends not in (None, (0, white)))
+
+
+def _bare(panel: ImagePanel, title: str, caption: str = "", mark: Pair | None = None) -> PartOf:
+    """Return an image without ticks and bar, and with small letters."""
     part = image_part(
-        panel, _IMAGE, title=title, ends=ends, ticks=False, numbers=False, meaning=False
-    )
+        panel, _IMAGE, title=title, caption=caption, ends=common_range([panel]), ticks=False,
+        numbers=False, meaning=False, mark=mark,
+    )  # fmt: skip
     return lambda scale: part(scale)._replace(is_small=True, letters=_BARE_LETTERS)
 
 
 def _draw_signal(
-    image: ImageData, results: Sequence[tuple[Filter, Filtered]], title: str
+    image: ImageData,
+    results: Sequence[tuple[Filter, Filtered]],
+    title: str,
+    reading: Sequence[str],
 ) -> NotebookFigure:
     """Draw a signal; unless curves share one axis, its input is drawn with its padding."""
     options = figure_options()
@@ -279,7 +307,7 @@ def _draw_signal(
         raise UsageError("layout arranges images; the plots of a signal stand in one column")
     options.check_titles(len(panels), one="each panel of a signal")
     titles = options.titles or ("",) * len(panels)
-    facts = ", ".join(conv_facts(results[0][0]))
+    facts = ", ".join([*reading, *conv_facts(results[0][0])])
     named: dict[str, str] = dict(zip(panels, titles, strict=True))
     draw = draw_overlay if options.overlay else draw_filtered_signal
     return draw(image, results, named, title=title, facts=facts)
@@ -341,11 +369,12 @@ def _image(
         panel_box(each, _IMAGE) if cell is None else (each.shape[1] * cell, each.shape[0] * cell)
         for each in alike
     ]
-    points = min(
-        number_points(box, each.shape, widest_text(each.texts))
+    needed = max(
+        number_cell(widest_text(each.texts), theme().number)
+        / min(box[0] / each.shape[1], box[1] / each.shape[0])
         for box, each in zip(boxes, alike, strict=True)
     )
-    least = min(theme().number / points * 1.001, 1.0)
+    least = min(needed * 1.001, 1.0)
     return lambda scale: make(max(scale, least))
 
 
@@ -390,6 +419,12 @@ def _kernel(image_filter: Filter, numbered: _Numbered) -> PartOf:
     return kernel_part(group, side, title=title, caption=caption, kept=kept)
 
 
+def _mark(filtered: Filtered) -> Pair | None:
+    """Return the row and the column that ``--mark`` has found."""
+    peak = filtered.stats.peak
+    return None if peak is None else peak.place[:2]
+
+
 def _result(
     image_filter: Filter,
     filtered: Filtered,
@@ -400,10 +435,11 @@ def _result(
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(filtered, [size_text(panel.shape)])
+    caption = "\n".join(filter(None, [caption, peak_fact(filtered.stats)]))
     title = f"result of {result_name(image_filter)}"
     part = _image(
         panel, numbered, like, title=title, caption=caption, ends=ends, mapped=filtered.stats.ends,
-        bar=bar,
+        bar=bar, mark=_mark(filtered),
     )  # fmt: skip
     if image_filter.combine == "direction":
         return lambda scale: with_color_wheel(part(scale))

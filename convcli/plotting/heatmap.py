@@ -23,10 +23,9 @@ from convcli.kernels.matrix_text import short_name, without_folders
 from convcli.kernels.planes import plane_names
 from convcli.plotting.axes import (
     MAX_TICKED,
-    NUMBER_LINE,
-    NUMBER_SHARE,
     DrawnImage,
     finite_extremes,
+    number_cell,
     numbers_fit,
     set_ticks,
     widest_text,
@@ -164,8 +163,8 @@ def kernel_part(
 
     def cell_box(scale: float) -> Box:
         """Return the width and height of one heat map."""
-        points, shape = theme().text, group.maps[0].values.shape
-        cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+        shape = group.maps[0].values.shape
+        cell = number_cell(widest, theme().text)
         has_numbers = bool(group.maps[0].texts) and max(shape) <= MAX_TICKED
         has_numbers &= cell * max(shape) <= MOST_FOR_NUMBERS * longest
         if not has_numbers or count > 1 or is_bare:

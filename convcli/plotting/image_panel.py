@@ -19,11 +19,10 @@ from convcli.geometry import Pads, Pair
 from convcli.plotting.axes import (
     BAR_THICKNESS,
     MAX_TICKED,
-    NUMBER_LINE,
-    NUMBER_SHARE,
     WIDE,
     DrawnImage,
     finite_extremes,
+    number_cell,
     numbers_fit,
     round_ticks,
     set_padded_ticks,
@@ -43,7 +42,7 @@ from convcli.plotting.style import (
     signed_colormap,
     theme,
 )
-from convcli.plotting.window_marks import hatch_padding
+from convcli.plotting.window_marks import hatch_padding, ring_cell
 
 _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
@@ -218,9 +217,8 @@ def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     if not panel.numbered:
         return fit_box(panel.shape, scale * longest)
     points = theme().text
-    widest = max(text_width(text, points) for text in panel.texts) / NUMBER_SHARE
     usual = min(_CELL * points / 72, longest / max(panel.shape))
-    needed = max(widest, points * NUMBER_LINE / 72)
+    needed = number_cell(widest_text(panel.texts), points)
     if needed * max(panel.shape) > MOST_FOR_NUMBERS * longest:
         return fit_box(panel.shape, scale * longest)
     cell = scale * max(usual, needed)
@@ -250,8 +248,7 @@ def common_cell(
         return longest / max(sides)
     points = theme().text
     usual = min(longest / max(sides), _CELL * points / 72)
-    widest = max(text_width(text, points) for text in texts) / NUMBER_SHARE
-    needed = max(widest, points * NUMBER_LINE / 72) * numbers
+    needed = number_cell(widest_text(texts), points) * numbers
     return max(usual, needed) if needed * max(sides) <= MOST_FOR_NUMBERS * longest else usual
 
 
@@ -449,6 +446,7 @@ def image_part(
     numbers: bool = True,
     meaning: bool = True,
     cell: float | None = None,
+    mark: Pair | None = None,
 ) -> PartOf:
     """Return a function from a scale to an image as a part of a page, with ticks and color bar.
 
@@ -471,6 +469,7 @@ def image_part(
         meaning: whether the caption says what colors mean that no bar explains, and which values
             are beyond them.
         cell: the side of a cell in inches at scale 1, in place of ``longest``; see `common_cell`.
+        mark: the row and the column of a cell that is ringed.
     """
     low_high = common_range([panel]) if ends is None else ends
     colors = [color_note(panel, low_high, mapped), beyond_note(panel, low_high)]
@@ -490,7 +489,7 @@ def image_part(
             box = panel_box(panel, longest, scale)
         return boxed_image(
             panel, box, low_high, title=title, caption=notes, bar=bar, pads=pads, ticks=ticks,
-            numbers=numbers,
+            numbers=numbers, mark=mark,
         )  # fmt: skip
 
     return part
@@ -507,6 +506,7 @@ def boxed_image(
     pads: Pads | None = None,
     ticks: bool = True,
     numbers: bool = True,
+    mark: Pair | None = None,
 ) -> Part:
     """Return an image in a box of this width and height as a part; see `image_part`.
 
@@ -531,6 +531,9 @@ def boxed_image(
             drawn = replace(
                 drawn, hatched=_mark_padding(axes, panel.shape, pads, box if is_ticked else None)
             )
+        if mark is not None:
+            rows, columns = panel.shape
+            ring_cell(axes, mark, min(box[0] / columns, box[1] / rows))
         if not options.axes:
             axes.set_frame_on(False)
         if own_bar is not None:

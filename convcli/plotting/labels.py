@@ -15,13 +15,16 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from convcli.errors import percent_text, shown
-from convcli.geometry import ConvOptions, Padding, as_pair, border_name
+from convcli.geometry import ConvOptions, Padding, as_pair, border_name, size_text
 from convcli.kernels.matrix_text import short_name, without_folders
 
 if TYPE_CHECKING:
     from convcli.core.missing import Missing
     from convcli.filtering.filter import Filter
     from convcli.filtering.run import Filtered
+    from convcli.images.image import ImageData
+    from convcli.images.options import ReadOptions
+    from convcli.images.value_range import ValueStats
 
 DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
 
@@ -192,9 +195,9 @@ def conv_facts(image_filter: Filter) -> list[str]:
     >>> from convcli.filtering.filter import Filter
     >>> from convcli.geometry import ConvOptions
     >>> from convcli.kernels.spec import read_spec
-    >>> conv = ConvOptions(stride=2, padding=5, border="wrap")
-    >>> conv_facts(Filter("sobel-x", read_spec("sobel-x").kernels, conv=conv, range="abs"))
-    ['padding 5', 'border wrap', 'stride 2', 'range abs']
+    >>> conv, kernels = ConvOptions(stride=2, padding=5, border="wrap"), read_spec("blur").kernels
+    >>> conv_facts(Filter("blur", kernels, conv=conv, range="percentile", percentile=(5, 95)))
+    ['padding 5', 'border wrap', 'stride 2', 'range percentile 5,95']
     """
     facts = option_facts(image_filter.conv)
     facts += [image_filter.divided] * bool(image_filter.divided)
@@ -203,7 +206,55 @@ def conv_facts(image_filter: Filter) -> list[str]:
     if image_filter.missing is not None:
         facts += missing_facts(image_filter.missing)
     facts += ["linear light"] * image_filter.linear_light
-    return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
+    if image_filter.range != "clip":
+        ends = ",".join(map(format_short, image_filter.percentile))
+        with_ends = image_filter.range == "percentile"
+        facts.append(f"range {image_filter.range}" + f" {ends}" * with_ends)
+    return facts
+
+
+def combine_fact(image_filter: Filter) -> str:
+    """Return how several maps became one, or nothing.
+
+    >>> from convcli.filtering.filter import Filter
+    >>> from convcli.kernels.spec import read_spec
+    >>> combine_fact(Filter("sobel", read_spec("sobel").kernels, "magnitude"))
+    'magnitude of 2 kernels'
+    """
+    kernels = image_filter.kernels
+    return f"{image_filter.combine or 'one'} of {len(kernels)} kernels" if len(kernels) > 1 else ""
+
+
+def reading_facts(reading: ReadOptions) -> list[str]:
+    """Return how an input was read, if not as it is, in words.
+
+    >>> from convcli.images.options import ReadOptions
+    >>> reading_facts(ReadOptions(channels="r", resize=(80, 100)))
+    ['channel r', 'resized to 100x80']
+    """
+    word = "channels" if reading.channels in ("gray", "rgb") else "channel"
+    facts = [f"{word} {reading.channels}"] * (reading.channels != "auto")
+    if reading.resize is not None:
+        facts.append(f"resized to {size_text(reading.resize)}")
+    return facts
+
+
+def alpha_facts(image: ImageData, image_filter: Filter) -> list[str]:
+    """Return how an input's alpha is treated, which no figure shows, in words."""
+    if image.alpha is None:
+        return []
+    words = {"keep": "alpha is not drawn", "premultiply": "alpha premultiply, not drawn"}
+    return [words.get(image_filter.alpha, f"alpha {image_filter.alpha}")]
+
+
+def peak_fact(stats: ValueStats) -> str:
+    """Return the place that ``--mark`` has found in an image, in words; nothing without it."""
+    if stats.peak is None:
+        return ""
+    peak, (_, greatest) = stats.peak, stats.shown()
+    row, column, _ = peak.place
+    channel = f" of {peak.channel}" if peak.channel else ""
+    return f"marked: {format_short(greatest)}{channel} at row {row}, column {column}"
 
 
 def missing_facts(missing: Missing) -> list[str]:
@@ -312,12 +363,12 @@ def result_name(image_filter: Filter) -> str:
     >>> result_name(Filter("sobel", read_spec("sobel").kernels, "magnitude"))
     'sobel: magnitude of 2 kernels'
     """
-    kernels, combine = image_filter.kernels, image_filter.combine or "one"
+    kernels = image_filter.kernels
     first = kernels[0]
     bias = f", bias {format_short(first.bias)}" if first.bias else ""
     name = short_name(image_filter.label)
     if len(kernels) > 1:
-        return f"{name}: {combine} of {len(kernels)} kernels{bias}"
+        return f"{name}: {combine_fact(image_filter)}{bias}"
     if first.matrix.ndim > 2:
         channels = first.matrix.shape[-3]
         return f"{name}{f': sum over {channels} channels' * (channels > 1)}{bias}"

@@ -18,6 +18,7 @@ from convcli.plotting.filtered_signal import SignalResult, signal_results, x_lab
 from convcli.plotting.labels import result_name, text_width, wrap
 from convcli.plotting.page import PagePlan, Part, Rows, compose, plot_part
 from convcli.plotting.sample_scale import (
+    SAMPLE_NUMBERS,
     SampleScale,
     input_scale,
     outer_limits,
@@ -37,7 +38,7 @@ from convcli.plotting.signal_plot import (
     signal_taps,
 )
 from convcli.plotting.style import Box, figure_options, theme
-from convcli.signals import SampleAxis
+from convcli.signals import SampleAxis, output_axes
 
 if TYPE_CHECKING:
     from convcli.filtering.filter import Filter
@@ -102,8 +103,9 @@ def draw_overlay(
     """Draw a signal, each kernel along it, and each result as curves on one axis.
 
     A result lies at its positions. A kernel that is a sampled signal lies at its own, and another
-    one has its anchor at 0. Without positions, input and kernel begin at sample 0, as in numpy and
-    scipy, and the result of a correlation lies at its lags. Kernels are never flipped.
+    one has its anchor at 0, so that a result with padding ``same`` lies on its input. With full
+    padding and without positions, input and kernel begin at sample 0, as in numpy and scipy, and
+    the result of a correlation lies at its lags. Kernels are never flipped.
 
     Args:
         image: the signal, of one row or one column.
@@ -114,9 +116,12 @@ def draw_overlay(
         facts: a line below it.
     """
     signals = signal_results(image, results)
-    if image.axis is None:
+    from_first = image.axis is None and all(_has_every_shift(result) for result in signals)
+    if from_first:
         signals = [_from_first_samples(result) for result in signals]
-    curves, notes = _curves(image, signals, titles)
+    elif image.axis is None:
+        signals = [_at_anchors(image, result) for result in signals]
+    curves, notes = _curves(image, signals, titles, from_first=from_first)
     if not curves:
         raise UsageError(f"panels: nothing is left to draw; {notes[0]}")
     limits = outer_limits([(curve.positions, len(curve.samples)) for curve in curves])
@@ -162,7 +167,11 @@ def _y_label(image: ImageData, signals: Sequence[SignalResult], curves: Sequence
 
 
 def _curves(
-    image: ImageData, signals: Sequence[SignalResult], titles: Mapping[str, str]
+    image: ImageData,
+    signals: Sequence[SignalResult],
+    titles: Mapping[str, str],
+    *,
+    from_first: bool,
 ) -> tuple[list[_Curve], list[str]]:
     """Return the curves in the order of the legend, and notes on what cannot be drawn."""
     axis = signal_axis(image.pixels) or 0
@@ -181,9 +190,7 @@ def _curves(
         if taps is None:
             notes.append(f"kernel {short_name(kernel.name)} does not run along the signal")
         else:
-            places = _kernel_positions(
-                kernel, result, axis, positions, has_positions=image.axis is not None
-            )
+            places = _kernel_positions(image, kernel, result, positions, from_first=from_first)
             add(titles["kernel"] or f"kernel {short_name(kernel.name)}", taps, places, 1)
     for result in signals if "result" in titles else ():
         name = "result" if len(signals) == 1 else f"result of {result_name(result.filter)}"
@@ -200,19 +207,40 @@ def _kernels(signals: Sequence[SignalResult]) -> list[tuple[Kernel, SignalResult
 
 
 def _kernel_positions(
-    kernel: Kernel, result: SignalResult, axis: int, positions: SampleAxis, *, has_positions: bool
+    image: ImageData,
+    kernel: Kernel,
+    result: SignalResult,
+    positions: SampleAxis,
+    *,
+    from_first: bool,
 ) -> SampleAxis:
     """Return where the weights of a kernel lie as they are given."""
-    dilation = result.geometry.dilation[axis]
+    axis = signal_axis(image.pixels) or 0
+    geometry = result.filter.conv.geometry(image.shape, kernel.shape)
+    dilation = geometry.dilation[axis]
     if kernel.axis is not None and kernel.axis.step == positions.step:
         return SampleAxis(kernel.axis.start * dilation, kernel.axis.step * dilation)
-    if not has_positions:
+    if from_first:
         return SampleAxis(Fraction(0), Fraction(dilation))
-    reach = dilation * (kernel.shape[axis] - 1)
-    is_flipped = result.filter.conv.operation == "convolve"
-    anchor = (reach + is_flipped) // 2
-    before = reach - anchor if is_flipped else anchor
+    before = geometry.anchor[axis]
+    if result.filter.conv.operation == "convolve":
+        before = geometry.extent[axis] - 1 - before
     return SampleAxis(-before * positions.step, dilation * positions.step)
+
+
+def _has_every_shift(result: SignalResult) -> bool:
+    """Return whether there is a value for every shift at which signal and kernel overlap."""
+    geometry = result.geometry
+    along = 1 if geometry.input_shape[0] == 1 else 0
+    reach = geometry.extent[along] - 1
+    return reach > 0 and geometry.pads[2 * along : 2 * along + 2] == (reach, reach)
+
+
+def _at_anchors(image: ImageData, result: SignalResult) -> SignalResult:
+    """Return a result whose values lie at the samples under the anchors of their windows."""
+    places, _ = output_axes(SAMPLE_NUMBERS, result.geometry, result.filter.conv.operation)
+    places = places or SAMPLE_NUMBERS  # a result of several rows, which no overlay has
+    return result._replace(scale=SampleScale(places, places, "sample"))
 
 
 def _from_first_samples(result: SignalResult) -> SignalResult:

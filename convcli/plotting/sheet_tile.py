@@ -39,6 +39,8 @@ class SheetTile(NamedTuple):
         axis: where the samples of the input lie, if it is a signal with positions.
         legend: what its look means, which the sheet says once where it leaves out the captions.
         short: what stands in place of the caption where the sheet leaves out the captions.
+        mark: the row, column and channel of a value that is ringed.
+        is_direction: whether its colors are directions, which the sheet explains by one wheel.
     """
 
     title: str
@@ -56,3 +58,5 @@ class SheetTile(NamedTuple):
     axis: SampleAxis | None = None
     legend: tuple[str, ...] = ()
     short: str = ""
+    mark: tuple[int, int, int] | None = None
+    is_direction: bool = False

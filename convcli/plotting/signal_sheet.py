@@ -17,6 +17,7 @@ from convcli.plotting.signal_plot import (
     Samples,
     draw_samples,
     keep_numbers_inside,
+    mark_sample,
     sample_numbers,
     signal_samples,
 )
@@ -157,6 +158,9 @@ def _draw(
     axes.set_ylim(*limits)
     axes.set_xlabel("sample" if tile.axis is None else "x")
     axes.set_ylabel(tile.unit if tile.max_value is None else "pixel")
+    if tile.mark is not None:
+        sample, channel = max(tile.mark[:2]), tile.mark[2]
+        mark_sample(axes, places[sample], float(values[sample, channel]))
     set_sample_ticks(axes, across, box[0], tile.axis or SAMPLE_NUMBERS)
     keep_numbers_inside(axes)  # samples far apart leave room for numbers wider than the margin
     if not figure_options().axes:

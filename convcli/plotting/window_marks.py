@@ -12,8 +12,10 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from convcli.geometry import Geometry, Pads, Pair, pads_text
+from convcli.plotting.style import theme
 
 WINDOW_COLOR = "#00a651"
+_RING_POINTS = 12.0  # at least
 PAD_HATCH, PAD_COLOR = "////", "tab:orange"
 
 CELL_PIXELS = 4.5  # on the page; a smaller mark of one cell is not seen
@@ -205,3 +207,13 @@ def hatched_text(pads: Sequence[int], border: str) -> str:
     if not any(pads):
         return "padding 0"
     return f"hatched: padding {pads_text(pads)} ({border})"
+
+
+def ring_cell(axes: Axes, place: Pair, inches: float) -> None:
+    """Ring one cell of an image; ``inches`` are the shorter side of its cells."""
+    row, column = place
+    axes.plot(
+        [column], [row], linestyle="none", marker="o", markerfacecolor="none", zorder=4,
+        markersize=max(_RING_POINTS, 0.95 * 72 * inches), markeredgecolor=WINDOW_COLOR,
+        markeredgewidth=max(0.15 * theme().text, 1.5), clip_on=False, scalex=False, scaley=False,
+    )  # fmt: skip

@@ -325,7 +325,7 @@ def test_the_user_names_tiles_and_sets_colors():
 def test_a_mapped_tile_has_a_bar_of_its_own_with_both_units(scale):
     both = [*tiles(GRAY, 2, 255), SheetTile("offset", GRAY, 255, mapped=(-128.0, 127.0))]
     figure = draw_sheet(both, scale=scale)
-    mapped, _ = sorted(bars(figure), key=lambda bar: bar.get_ylabel() == "pixel")
+    mapped, *_ = sorted(bars(figure), key=lambda bar: bar.get_ylabel() == "pixel")
     assert {bar.get_ylabel() for bar in bars(figure)} == {"pixel", "pixel = value"}
     labels = [tick.get_text() for tick in mapped.get_yticklabels()]
     assert labels == ["0 = -128", "128 = 0", "255 = 127"]

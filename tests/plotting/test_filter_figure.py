@@ -426,7 +426,8 @@ def test_a_slide_of_more_results_leaves_out_texts_then_images_and_says_so(count)
     texts = "".join(text.get_text() for text in figure.texts)
     assert min(longest_sides(figure)) >= 1.1
     left_out = count + 1 - len(shown(figure))
-    assert "left out: kernels, tick labels, sizes and extremes, color bars" in texts
+    captions = "sizes and extremes, " * (count == 70)
+    assert f"left out: kernels, tick labels, {captions}color bars" in texts
     assert (f"{left_out} of {count + 1} images" in texts) is (left_out > 0)
     assert (left_out > 0) is (count == 70)
 
@@ -585,3 +586,38 @@ def test_titles_name_kernels_as_typed_and_shorten_long_matrices():
     text = titles("1 4 6 4 1; 4 16 24 16 4; 6 24 36 24 6; 4 16 24 16 4; 1 4 6 4 1")
     assert text.count("1 4 6 4 1; 4 16 24 16 4; 6 ...") == 2
     assert "6 24 36" not in text
+
+
+@pytest.mark.parametrize("options", [{"theme": "paper"}, {"width": 7.1}])
+def test_numbers_shrink_with_their_images_to_the_least_legible_size(options):
+    figure = plot(STEP, "outline", **options)
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert (texts.count("30"), texts.count("-1"), texts.count("8")) == (6, 8, 1)
+    assert not any("left out" in text.get_text() for text in figure.texts)
+
+
+def test_only_numbers_that_are_missing_are_called_left_out():
+    figure = plot(GRAY, "outline", width=5)
+    assert [text.get_text() for text in figure.axes[2].texts].count("-1") == 8
+    assert not any("left out" in text.get_text() for text in figure.texts)
+
+
+def test_the_greatest_value_is_ringed_and_a_heading_says_how_an_image_was_read():
+    image_filter = Filter("outline", (OUTLINE,), range="raw", mark=True)
+    pixels = np.zeros((9, 7), np.uint8)
+    pixels[4, 2] = 9
+    read = ImageData(pixels, 8, alpha=np.full((9, 7), 255, np.uint8))
+    filtered = filter_image(read, image_filter, None)
+    figure = draw_filtering(read, [(image_filter, filtered)], reading=["channel r"])
+    texts = [text.get_text() for text in figure.texts]
+    assert any("marked: 72 at row 4, column 2" in text for text in texts)
+    assert "channel r, range raw, alpha is not drawn" in texts
+    rings = [line.get_xydata().tolist() for axes in figure.axes for line in axes.lines]
+    assert [ring for ring in rings if len(ring) == 1] == [[[2, 4]]]
+
+
+def test_maps_without_bars_on_a_slide_say_that_each_has_its_own_scale():
+    rows = [plain(np.outer(GRAY[:, 0] * 1.0, GRAY[0] * scale)) for scale in (1.0, -9.0) * 5]
+    figure = draw_filtering(as_image(GRAY), rows, options=FigureOptions(theme="slide"))
+    assert any("color bars · each result on a scale of its own" in t.get_text().replace("\n", " ")
+               for t in figure.texts)  # fmt: skip

@@ -84,24 +84,28 @@ def test_panels_choose_curves_and_titles_name_them():
 
 @pytest.mark.parametrize("operation", ["correlate", "convolve"])
 @pytest.mark.parametrize("padding", ["full", "same", "valid"])
-def test_without_positions_an_overlay_counts_as_numpy_and_scipy(operation, padding):
+def test_without_positions_an_overlay_has_the_samples_of_the_input(operation, padding):
     kernel = [1, 3, 2, 5]
     options = FigureOptions(overlay=True)
     figure = matrix([kernel], options=options, operation=operation, padding=padding, border="zero")
     [axes] = figure.axes
     (x, f), (u, k), (t, y) = curves(axes)
-    assert (x.tolist(), u.tolist()) == ([*range(6)], [*range(4)])
+    anchor = 0 if padding == "full" else 1  # of an even kernel: (4 - 1) // 2
+    assert (x.tolist(), u.tolist()) == ([*range(6)], [place - anchor for place in range(4)])
     assert (f.tolist(), k.tolist()) == (STEP[0].tolist(), kernel)
     if operation == "correlate":
         whole = np.correlate(STEP[0], kernel, "full")
         places = signal.correlation_lags(6, 4)
     else:
         whole, places = np.convolve(STEP[0], kernel), np.arange(9)
+    places = places + (anchor if operation == "correlate" else -anchor)
     expected = dict(zip(places.tolist(), whole.tolist(), strict=True))
     assert len(t) == {"full": 9, "same": 6, "valid": 3}[padding]
     assert [expected[place] for place in t] == y.tolist()
-    labels = {"correlate": "sample, or lag of a result", "convolve": "sample"}
-    assert axes.get_xlabel() == labels[operation]
+    if padding == "same":
+        assert t.tolist() == x.tolist()
+    has_lags = (operation, padding) == ("correlate", "full")
+    assert axes.get_xlabel() == ("sample, or lag of a result" if has_lags else "sample")
     assert ring(axes) == (t[y.argmax()], y.max())
 
 

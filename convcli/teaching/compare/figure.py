@@ -17,13 +17,14 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.contact_sheet import (
+    common_combine,
     draw_sheet,
     image_tile,
     input_tile,
     result_tile,
     scale_facts,
 )
-from convcli.plotting.labels import conv_facts, format_short, named_in_headings
+from convcli.plotting.labels import alpha_facts, conv_facts, format_short, named_in_headings
 from convcli.plotting.sheet_tile import Corner, SheetTile
 from convcli.plotting.signal_plot import extent_text
 from convcli.signals import SampleAxis
@@ -51,6 +52,7 @@ def draw_comparison(
     compared: Sequence[Compared],
     *,
     title: str = "",
+    reading: Sequence[str] = (),
     left_out: str = "",
     scale: Scale = "common",
     diff: bool = False,
@@ -65,6 +67,7 @@ def draw_comparison(
         image: what was filtered.
         compared: from :func:`convcli.teaching.compare.comparison.compare_choices`.
         title: a heading.
+        reading: how the image was read, in words.
         left_out: what was not compared, and why.
         scale: the colors; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
         diff: whether the figure also shows the input beside the first result, and the
@@ -81,8 +84,11 @@ def draw_comparison(
     if options.panels is None and len(kernels) > 1:
         options = options._replace(panels=("kernel", "result"))
     corner = _corner(image, compared)
+    combined = common_combine([item.choice.filter for item in compared])
     results = [
-        _result(item, compared[:n], scale, image, options)._replace(corner=corner)
+        _result(item, compared[:n], scale, image, options, is_named=bool(combined))._replace(
+            corner=corner
+        )
         for n, item in enumerate(compared)
     ]
     if len({item.choice.filter.range for item in compared}) > 1:  # colors mean different things
@@ -94,7 +100,7 @@ def draw_comparison(
         ]
     own = scale_facts(scale, [item.filtered for item in compared], options)
     framed = "the framed corner is magnified" if corner is not None else ""
-    facts = ", ".join([*_common_facts(compared), *own])
+    facts = ", ".join([*reading, *combined, *_common_facts(image, compared), *own])
     facts = "; ".join(filter(None, [facts, framed, left_out]))
     if diff:
         partners = [_input(image, results[0])]
@@ -131,9 +137,10 @@ def _without_folders(compared: Sequence[Compared]) -> list[Compared]:
     ]
 
 
-def _common_facts(compared: Sequence[Compared]) -> list[str]:
+def _common_facts(image: ImageData, compared: Sequence[Compared]) -> list[str]:
     """Return the options that are not the default and hold for all choices, in words."""
-    first, *others = (conv_facts(item.choice.filter) for item in compared)
+    filters = [item.choice.filter for item in compared]
+    first, *others = ([*conv_facts(each), *alpha_facts(image, each)] for each in filters)
     return [fact for fact in first if all(fact in facts for facts in others)]
 
 
@@ -143,9 +150,19 @@ def _result(
     scale: Scale,
     image: ImageData,
     options: FigureOptions,
+    *,
+    is_named: bool,
 ) -> SheetTile:
     """Return a result as a tile, and name an earlier one that is the same."""
-    tile = result_tile(item.choice.name, item.choice.filter, item.filtered, scale, image, options)
+    tile = result_tile(
+        item.choice.name,
+        item.choice.filter,
+        item.filtered,
+        scale,
+        image,
+        options,
+        is_named=is_named,
+    )
     pixels = item.filtered.image.pixels
     for other in earlier:
         if np.array_equal(pixels, other.filtered.image.pixels, equal_nan=pixels.dtype.kind == "f"):

@@ -333,7 +333,8 @@ def test_directions_say_what_their_colors_mean(legible):
     image = IMAGES["gray"]
     figure = draw_results(image, [(image_filter, filter_image(image, image_filter, 8))])
     legible(figure)
-    assert "right = red" in said(figure)
+    words = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert {"right", "top", "left", "bottom"} <= {*words}
 
 
 def test_many_results_have_only_their_names():
@@ -393,7 +394,7 @@ def test_ranges_have_a_bar_each():
     assert bars["value"][0] < 0 == bars["|value|"][0]
     figure = draw_comparison(SMALL, compare_choices(SMALL, choices))
     units = [axes.get_ylabel() for axes in figure.axes if not axes.images]
-    assert sorted(units) == ["pixel", "pixel = value", "value"]
+    assert sorted(units) == ["pixel", "pixel", "pixel = value", "value"]
 
 
 @pytest.mark.parametrize("name", ["gray", "color", "large", "signal"])
@@ -401,3 +402,39 @@ def test_the_figure_is_laid_out_as_it_was(name, laid_out):
     pixels = np.arange(IMAGES[name].pixels.size).reshape(IMAGES[name].pixels.shape) * 7 % 256
     image = IMAGES[name]._replace(pixels=pixels.astype(IMAGES[name].pixels.dtype))
     laid_out(draw_comparison(image, borders(image, 3), title="t", diff=True), f"compare-{name}")
+
+
+def test_kernels_have_their_factors_and_say_how_they_are_combined():
+    image, sobel = IMAGES["gray"], read_spec("sobel")
+    family = Filter("sobel", sobel.kernels, "max")
+    blur = Filter("cross-blur", (get_kernel("cross-blur"),))
+    choices = [Choice(each.label, each.label, each) for each in (family, blur)]
+    text = said(draw_comparison(image, compare_choices(image, choices)))
+    assert text.count("max of 2 kernels") == text.count("kernel × 1/5") == 1
+    filters = [family._replace(conv=ConvOptions(border=name)) for name in BORDERS[:2]]
+    choices = [Choice(name, name, each) for name, each in zip(BORDERS, filters, strict=False)]
+    text = said(draw_comparison(image, compare_choices(image, choices)))
+    assert text.startswith("max of 2 kernels")
+    assert text.count("max of 2 kernels") == 1
+
+
+def test_a_sheet_of_directions_has_one_wheel():
+    image, sobel = IMAGES["gray"], read_spec("sobel")
+    filters = [Filter("sobel", sobel.kernels, "direction", ConvOptions(border=name))
+               for name in BORDERS[:3]]  # fmt: skip
+    compared = compare_choices(image, [Choice(each.conv.border, "", each) for each in filters])
+    figure = draw_comparison(image, compared)
+    words = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert words.count("brighter at the") == 1
+    assert "right = red" not in said(figure)
+    figure = draw_comparison(image, compared, options=FigureOptions(bars=False))
+    assert said(figure).count("right = red") == 1
+
+
+def test_each_tile_has_a_bar_where_one_has_a_scale_of_its_own():
+    image = IMAGES["gray"]
+    filters = [OUTLINE_FILTER._replace(range=name) for name in ("clip", "abs", "offset")]
+    compared = compare_choices(image, [Choice(each.range, each.range, each) for each in filters])
+    figure = draw_comparison(image, compared)
+    labels = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert labels == ["pixel", "pixel", "pixel = value"]
