@@ -254,4 +254,4 @@ def test_comparisons_and_kernels_hold_no_digits_of_rounding(convcli):
 def test_explain_knows_that_a_magnitude_of_float32_maps_is_float32(convcli, here):
     np.save(here / "a.npy", np.array([[8.5, 6.3, 5.1], [0.7, 0.1, 1.7], [5, 6, 9.7]], np.float32))
     ran = convcli("explain", "-k", "sobel", "--at", "1,1", "a.npy")
-    assert ran.names[-1].split() == ["pixel", "3.3377"]
+    assert ran.names[-1].split() == ["value", "3.3377"]

@@ -69,8 +69,8 @@ def test_the_number_is_the_one_that_apply_prints(explain, apply, save, rng, flag
     for row, line in enumerate(printed.splitlines()):
         for column, word in enumerate(line.split()):
             text = text_of(explain("-k", "gaussian:3", *flags, "--at", f"{row},{column}", "m.txt"))
-            pixel = float(text.split("pixel ")[-1])  # beyond its last digit are rounding errors
-            assert pixel == pytest.approx(float(word), abs=1e-13)
+            value = float(text.split("value ")[-1])  # beyond its last digit are rounding errors
+            assert value == pytest.approx(float(word), abs=1e-13)
 
 
 def test_sixteen_bits(explain, apply, save, load, rng):
