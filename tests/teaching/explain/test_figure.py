@@ -225,7 +225,7 @@ def test_the_caption_has_every_option_that_is_not_the_default():
 def test_the_steps_to_the_pixel_are_below_the_grids(drawn, name):
     explained, figure = drawn(name)
     [below] = [text.get_text() for text in figure.texts if "monospace" in text.get_family()]
-    shown = as_shown(explained)
+    shown = as_shown(explained, significant=6)
     for output in shown.outputs:
         for line in result_lines(shown, output):
             assert line in below.splitlines()
