@@ -68,7 +68,15 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> tup
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
-        figure.savefig(file, format=file_format, **options)
+        if file_format == "svg":
+            drawn = BytesIO()
+            figure.savefig(drawn, format="svg", **options)
+            # Viewers would make one blank of several, which align the lines of the arithmetic.
+            # The style is for browsers, the attribute for others.
+            text = drawn.getvalue().replace(b"<svg ", b'<svg xml:space="preserve" ', 1)
+            file.write(text.replace(b'text/css">', b'text/css">text{white-space: pre}', 1))
+        else:
+            figure.savefig(file, format=file_format, **options)
     missing = (re.match(r"Glyph (\d+) ", str(warning.message)) for warning in caught)
     letters = "".join(dict.fromkeys(chr(int(found[1])) for found in missing if found))
     if not letters or file_format == "svg":  # its viewers have fonts of their own

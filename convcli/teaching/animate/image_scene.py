@@ -32,8 +32,6 @@ from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
 from convcli.teaching.animate.sliding_scene import (
     LEAST_SCALE,
-    LINES,
-    SLIDE_LINES,
     Mover,
     SlidingScene,
     image_side,
@@ -76,8 +74,6 @@ class ImageScene(SlidingScene):
         window, positions = self._window, self._positions
         digits = figure_options().digits or 0
         explained = explanations(window, positions, digits)
-        most = SLIDE_LINES if theme().is_fixed else LINES
-        lines = captions(window, positions, explained, digits, most)
         panel = ImagePanel(self._padded.pixels, window.image.max_value)
         sums = SlidingSums(
             kernels=window.filter.kernels,
@@ -89,19 +85,26 @@ class ImageScene(SlidingScene):
             max_value=window.image.max_value,
         )
         self._grids = SlidingGrids(sums, positions, explained, self._parts)
-        self._texts = {"caption": ["\n".join(each) for each in lines]} | self._grids.texts
-        caption = self._parts.caption("caption", self._texts["caption"])
+        self._texts = dict(self._grids.texts)
+
+        def written(most: int) -> list[str]:
+            return list(map("\n".join, captions(window, positions, explained, digits, most)))
+
+        shown = self._captions(written)
         is_square = theme().is_fixed and max(panel.shape) < WIDE * min(panel.shape)
         plans = []
         for kinds, numbered, left_out in self._details():
+            fitting = shown if numbered else shown[-1:]  # numbers, and large grids, before steps
             images = self._images(panel, sums.ends, numbered=numbered)
             equation, maps = self._grids.equation(kinds), self._maps(numbered=numbered)
-            if is_square and not numbered and len(images) == len(maps) == 1:
-                large = partial(rows_with_large_grids, images, equation, maps, caption)
-                plans.append(PagePlan(large, left_out))
-            arrange = partial(rows_of_parts, least=1.0 if numbered else 0.0)
-            rows = partial(arrange, images, equation, maps, caption)
-            plans.append(PagePlan(rows, left_out))
+            is_large = is_square and not numbered and len(images) == len(maps) == 1
+            for caption in fitting:
+                if is_large:
+                    large = partial(rows_with_large_grids, images, equation, maps, caption)
+                    plans.append(PagePlan(large, left_out))
+                arrange = partial(rows_of_parts, least=1.0 if numbered else 0.0)
+                rows = partial(arrange, images, equation, maps, caption)
+                plans.append(PagePlan(rows, left_out))
         return compose(
             plans,
             title=self._title,

@@ -47,8 +47,6 @@ from convcli.teaching.animate.layer_work import (
 from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
 from convcli.teaching.animate.sliding_scene import (
     LEAST_SCALE,
-    LINES,
-    SLIDE_LINES,
     Mover,
     SlidingScene,
     image_side,
@@ -110,24 +108,25 @@ class LayerScene(SlidingScene):
         steps = None if window.spreads else layer_steps(window, positions, digits)
         self._choose_maps()
         self._work = self._work_of(steps)
-        most = SLIDE_LINES if theme().is_fixed else LINES
+        self._texts = dict(self._work.texts)
         if window.spreads:
-            lines = spread_captions(window, positions, self._shown, digits)
+            self._texts["caption"] = spread_captions(window, positions, self._shown, digits)
+            shown = [self._parts.caption("caption", self._texts["caption"])]
         else:
-            lines = layer_captions(window, positions, steps, digits, most)
-        self._texts = {"caption": lines} | self._work.texts
-        caption = self._parts.caption("caption", lines)
+            shown = self._captions(partial(layer_captions, window, positions, steps, digits))
         panels = [self._panel, self._map_panel]
         panels += [self._blocks[0].panels[0]] * (window.stage.number > 1)
         least = least_scale(panels)
-        plans = []
-        for magnified, kinds, numbered, left_out in self._details(is_numbered=least > 0):
+        plans, details = [], self._details(is_numbered=least > 0)
+        for magnified, kinds, numbered, left_out in details:
+            fitting = shown if numbered == details[0][2] else shown[-1:]  # numbers before steps
             images = [*self._image(magnified=magnified, numbered=numbered)]
             images += [*self._source(numbered=numbered)]
             equation, maps = self._work.equation(kinds), [self._map(numbered=numbered)]
             arrange = partial(rows_of_parts, least=least if numbered else 0.0)
-            rows = partial(arrange, images, equation, maps, caption)
-            plans.append(PagePlan(rows, left_out))
+            for caption in fitting:
+                rows = partial(arrange, images, equation, maps, caption)
+                plans.append(PagePlan(rows, left_out))
         return compose(
             plans,
             title=self._title,

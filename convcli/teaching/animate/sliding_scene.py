@@ -42,7 +42,7 @@ _SIZES = 1.0, 0.9, 0.8, 0.7  # of images; the first that fits all in one line co
 _ENLARGED = 3.0, 2.5, 2.0, 1.5  # scales of grids beside images
 _MIN_ENLARGEMENT = 1.3
 _LONGEST_TITLE = 60  # letters of a kernel's name
-LINES, SLIDE_LINES = 14, 1  # of a caption at most
+LINES, _SLIDE_LINES = 14, 5  # of a caption at most
 LEAST_SCALE = 0.5  # before anything is left out
 
 
@@ -87,6 +87,23 @@ class SlidingScene(BlitCanvas):
     def _draw(self) -> Figure:
         """Draw the page as it is at the first position, with its parts and texts kept by name."""
         raise NotImplementedError
+
+    def _captions(self, written: Callable[[int], list[str]]) -> list[PartOf]:
+        """Return the caption, and on a slide also one of a line, which leaves out the steps.
+
+        Args:
+            written: returns each position's text of at most so many lines.
+        """
+        if not theme().is_fixed:
+            self._texts["caption"] = written(LINES)
+            return [self._parts.caption("caption", self._texts["caption"])]
+        short, texts = written(1), written(_SLIDE_LINES)
+        self._texts["caption"] = texts
+        names = ["caption"]
+        if texts != short:
+            self._texts["line"] = [f"{text}; left out: steps" for text in short]
+            names.append("line")
+        return [self._parts.caption(name, self._texts[name]) for name in names]
 
     def _movers(self, name: str, drawn: Any) -> list[Mover]:
         """Return what moves in the part of this name; here in one of text."""

@@ -328,7 +328,7 @@ def test_options_replace_title_and_digits():
 def test_rounding_errors_are_0():
     figure = animate_window(slide_over_image(np.full((3, 3), 3.14159)), [(1, 1)]).figure
     assert {"0"} in [set(cells) for cells in grids(figure)]
-    assert "= 0\npixel     0" in " ".join(text.get_text() for text in figure.texts)
+    assert "= 0\nvalue     0" in " ".join(text.get_text() for text in figure.texts)
 
 
 WEIGHTS = RNG.normal(size=(3, 3)).round(3)
@@ -511,3 +511,17 @@ def test_the_newest_result_is_marked_in_the_map():
     xs, ys = marks[-1].get_data()
     assert (np.nanmin(xs), np.nanmax(xs)) == (1.5, 2.5)
     assert (np.nanmin(ys), np.nanmax(ys)) == (2.5, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "line"),
+    [
+        ("outline", "+ (9*-1) = 0\nvalue     0"),
+        ("sobel", "row 0, column 0: value 25.3; left out: steps"),
+    ],
+)
+def test_a_slide_has_the_terms_of_the_sum_or_says_that_it_has_not(kernel, line):
+    window = slide_over_image(np.arange(1, 10).reshape(3, 3), kernel, "correlate", "valid")
+    figure = animate_window(window, [(0, 0)], options=FigureOptions("slide")).figure
+    [below] = [text.get_text() for text in figure.texts if "monospace" in text.get_fontfamily()]
+    assert line in below
