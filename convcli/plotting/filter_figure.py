@@ -14,11 +14,12 @@ from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, Pair, border_name, size_text
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.axes import MAX_TICKED, number_cell, widest_text
+from convcli.plotting.axes import MAX_TICKED, WIDE, number_cell, widest_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.image_panel import (
+    STRIP_FACTOR,
     ImagePanel,
     common_cell,
     common_range,
@@ -68,6 +69,7 @@ _BARE_LETTERS = 9  # of its title in a line, at least
 _BARE = 0.7  # how much smaller it may be with its name alone
 _KEPT_SCALE = 0.2  # down to which a kernel is large enough for its numbers
 _IMAGE, _KERNEL, _SEVERAL_KERNELS = 4.0, 2.2, 3.2  # inches; longer sides
+_STRIP, _STRIP_KERNEL = 9.5, 1.2  # the same of images that stand below each other
 _USUAL: tuple[Panel, ...] = ("input", "kernel", "result")
 
 
@@ -141,7 +143,7 @@ def _draw(
     makers: dict[str, Callable[[Filter, Filtered, _Numbered], PartOf]] = {
         "input": lambda _, __, numbered: _input(original, numbered, alike["input"]),
         "padded": lambda each, _, numbered: _padded(image, each, numbered, alike["input"]),
-        "kernel": lambda each, _, numbered: _kernel(each, numbered),
+        "kernel": lambda each, _, numbered: _kernel(each, numbered, is_small=are_strips),
         "result": lambda each, made, numbered: _result(each, made, numbered, alike["result"]),
     }
     bank = common_bank([image_filter.label for image_filter, _ in results])
@@ -149,9 +151,10 @@ def _draw(
     facts = [*[bank] * bool(bank), *reading, *conv_facts(first), *alpha_facts(image, first)]
     texts: dict[str, Any] = {"title": title, "facts": ", ".join(facts)}
     is_plain = options.layout is None and not titles
-    if is_plain and _are_tiles(panels, len(results), is_numbered=is_numbered):
+    are_strips = options.layout is None and all(_is_strip(panel) for panel in drawn)
+    if is_plain and not are_strips and _are_tiles(panels, len(results), is_numbered=is_numbered):
         return _draw_tiles(drawn, alike, results, texts, bank, has_kernels="kernel" in panels)
-    is_once = is_plain and len(results) > _MOST_ROWS and "input" in panels
+    is_once = is_plain and not are_strips and len(results) > _MOST_ROWS and "input" in panels
 
     def rows_of(parts: Sequence[Sequence[PartOf]], scale: float) -> Rows:
         rows = [[_unbanked(make(scale), bank) for make in row] for row in parts]
@@ -162,6 +165,8 @@ def _draw(
                 [part._replace(title=text) for part, text in zip(row, texts, strict=True)]
                 for row, texts in zip(rows, titles, strict=True)
             ]
+        if are_strips:
+            return _below_each_other(rows, panels)
         if options.layout == "column":
             return [list(column) for column in zip(*rows, strict=True)]
         if options.layout == "grid":
@@ -177,8 +182,9 @@ def _draw(
         parts = [[makers[panel](*each, stage) for panel in panels] for each in results]
         left_out = [NO_ROOM_FOR_NUMBERS] * (is_numbered and stage != "all")  # of the images
         plans.append(PagePlan(partial(rows_of, parts), left_out))
-    unit = "panels" if is_once else "results"
-    return compose(plans, least=_KEPT_SCALE, unit=unit, by_part=is_once, **texts)
+    by_part = is_once or are_strips
+    unit = "panels" if by_part else "results"
+    return compose(plans, least=_KEPT_SCALE, unit=unit, by_part=by_part, **texts)
 
 
 def _alike(
@@ -221,6 +227,26 @@ def _below_input(rows: Sequence[Sequence[Part]], panels: Sequence[Panel]) -> Row
     others = [part for row in rows for n, part in enumerate(row) if n != place]
     first = [*[blank((0.0, 0.1))] * (together - 1), rows[0][place]]
     return flow([*first, *others], most=len(others), together=together)
+
+
+def _is_strip(panel: ImagePanel) -> bool:
+    """Return whether an image is so wide that others stand below it."""
+    rows, columns = panel.shape
+    return columns >= WIDE * rows and not panel.numbered
+
+
+def _below_each_other(rows: Sequence[Sequence[Part]], panels: Sequence[Panel]) -> Rows:
+    """Return strips below each other, the input once and each result beside its kernel."""
+    has_kernel = "kernel" in panels
+    lines: list[list[Part]] = []
+    for number, row in enumerate(rows):
+        parts = dict(zip(panels, row, strict=True))
+        wide = [parts[name] for name in panels if name in ("input", "padded")]
+        above = wide if number == 0 else [parts["padded"]] * ("padded" in parts)
+        lines += [[*[blank((0.0, 0.1))] * has_kernel, part] for part in above]
+        last = [parts[name] for name in ("kernel", "result") if name in parts]
+        lines += [last] * bool(last)
+    return lines
 
 
 def _draw_tiles(
@@ -358,15 +384,17 @@ def _image(
     captions, but not of what colors mean.
     """
     caption = "" if figure_options().titles else caption
-    cell = common_cell([panel, *like], _IMAGE, numbers=numbered == "all")
+    is_alone = figure_options().layout is None and all(map(_is_strip, like))
+    longest = _STRIP / STRIP_FACTOR if is_alone else _IMAGE
+    cell = common_cell([panel, *like], longest, numbers=numbered == "all")
     make = image_part(
-        panel, _IMAGE, caption=caption, numbers=numbered == "all", cell=cell, **options
+        panel, longest, caption=caption, numbers=numbered == "all", cell=cell, **options
     )
     alike = [each for each in ([panel] if cell is None else [panel, *like]) if each.numbered]
     if numbered != "all" or not alike:
         return make
     boxes = [
-        panel_box(each, _IMAGE) if cell is None else (each.shape[1] * cell, each.shape[0] * cell)
+        panel_box(each, longest) if cell is None else (each.shape[1] * cell, each.shape[0] * cell)
         for each in alike
     ]
     needed = max(
@@ -407,14 +435,14 @@ def _padded(
     return _image(panel, numbered, like, title="padded", caption=caption, bar=bar, pads=widest)
 
 
-def _kernel(image_filter: Filter, numbered: _Numbered) -> PartOf:
+def _kernel(image_filter: Filter, numbered: _Numbered, *, is_small: bool) -> PartOf:
     kernels = image_filter.kernels
     operation = image_filter.conv.operation
     group = kernel_heatmaps(kernels, most=MAX_HEATMAPS, operation=operation)
     several = len(group.maps) > 1
     title = kernel_title(kernels[0]) if len(kernels) == 1 else f"{len(kernels)} kernels"
     caption = "flipped by convolve" if operation == "convolve" else ""
-    side = _SEVERAL_KERNELS if several else _KERNEL
+    side = _STRIP_KERNEL if is_small else _SEVERAL_KERNELS if several else _KERNEL
     kept = 1.0 if numbered == "none" else _KEPT_SCALE
     return kernel_part(group, side, title=title, caption=caption, kept=kept)
 

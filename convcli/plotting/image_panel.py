@@ -50,7 +50,7 @@ MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fi
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
 _MAX_DIGITS = 17  # significant ones, which tell any two doubles apart
 _ALIKE = 3.0  # how much larger than another an image with cells of the same size may be
-_STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
+STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
 # Ends of a bar in matplotlib's words, by whether there are values below and above it:
 _POINTED: dict[tuple[bool, bool], Literal["neither", "both", "min", "max"]] = {
@@ -213,7 +213,7 @@ def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     be longer than ``longest``. Pixels are square unless one side would be too thin to see.
     """
     if max(panel.shape) >= WIDE * min(panel.shape):
-        longest *= _STRIP_FACTOR
+        longest *= STRIP_FACTOR
     if not panel.numbered:
         return fit_box(panel.shape, scale * longest)
     points = theme().text
@@ -242,7 +242,7 @@ def common_cell(
     if max(sides) > _ALIKE * min(sides):
         return None
     if all(max(panel.shape) >= WIDE * min(panel.shape) for panel in panels):
-        longest *= _STRIP_FACTOR
+        longest *= STRIP_FACTOR
     texts = [text for panel in panels for text in panel.texts]
     if not texts:
         return longest / max(sides)

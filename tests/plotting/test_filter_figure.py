@@ -621,3 +621,13 @@ def test_maps_without_bars_on_a_slide_say_that_each_has_its_own_scale():
     figure = draw_filtering(as_image(GRAY), rows, options=FigureOptions(theme="slide"))
     assert any("color bars · each result on a scale of its own" in t.get_text().replace("\n", " ")
                for t in figure.texts)  # fmt: skip
+
+
+def test_strips_stand_below_each_other_and_are_longer_than_their_kernel():
+    strip = image(30, 240)
+    figure = draw(strip, [row(strip)])
+    original, kernel, result = shown(figure)
+    assert original.get_position().y0 > result.get_position().y1
+    assert original.get_position().width == pytest.approx(result.get_position().width)
+    assert kernel.get_position().x1 < result.get_position().x0
+    assert kernel.get_position().height < 1.2 * result.get_position().height
