@@ -133,19 +133,19 @@ def cell_texts(values: NDArray[np.generic], digits: int | None = None) -> list[s
     """Write the numbers in the cells of a grid, row by row, with few digits.
 
     All have the same number of decimals: ``digits``, or the fewest that are exact, or else enough
-    for three significant digits of the largest. Integers have none. A number that would be rounded
-    to 0 is written with one digit and an exponent, so ``0`` is always exact.
+    for three significant digits of the largest. Integers have none. Without ``digits``, a number
+    that would be rounded to 0 is written with one digit and an exponent, so ``0`` is always exact.
 
     >>> cell_texts(np.array([0.25, 0.125, 0])), cell_texts(np.array([1, 1e-7, 1 / 3]))
     (['0.250', '0.125', '0'], ['1.00', '1e-7', '0.33'])
-    >>> cell_texts(np.array([0.25, 1 / 3]), digits=1)
-    ['0.2', '0.3']
+    >>> cell_texts(np.array([0.25, 1 / 3, -0.01]), digits=1)
+    ['0.2', '0.3', '0.0']
     """
     numbers = [value.item() for value in values.ravel()]
     if values.dtype.kind in "biu" and all(abs(number) < _MAX_FIXED for number in numbers):
         return [str(int(number)) for number in numbers]
     if digits is not None:
-        return [_fixed(number, digits) for number in numbers]
+        return [_rounded(number, digits) for number in numbers]
     finite = [abs(number) for number in numbers if math.isfinite(number)]
     largest = max(finite, default=0.0)
     if largest and not _MIN_FIXED <= largest < _MAX_FIXED:
@@ -175,6 +175,12 @@ def _decimals(magnitudes: list[float], largest: float, noise: float) -> int:
         if all(math.isclose(round(m, decimals), m, rel_tol=noise) for m in magnitudes):
             return decimals
     return enough
+
+
+def _rounded(number: float, decimals: int) -> str:
+    """Write a number with these decimals, an exact 0 without any."""
+    text = f"{number:.{decimals}f}"
+    return "0" if number == 0 else text if float(text) else text.lstrip("-")
 
 
 def _fixed(number: float, decimals: int) -> str:
