@@ -171,9 +171,7 @@ def test_digits_round_the_numbers_and_not_the_colors(size):
     for one, two in zip(plain.axes, rounded.axes, strict=True):
         np.testing.assert_array_equal(one.images[0].get_array(), two.images[0].get_array())
         assert one.images[0].get_clim() == two.images[0].get_clim()
-    assert {text.partition("e")[0].lstrip("0.") for text in cells(rounded.axes[1])} <= set(
-        "0123456789"
-    )
+    assert {*cells(rounded.axes[1])} == {"0"}  # at most a quarter of 1/16
     assert "0.25" not in " ".join(texts_of(rounded))
 
 
