@@ -312,9 +312,9 @@ def test_workers_wait_for_memory():
 
 
 def test_fail_fast_ends_at_the_first_error():
-    images(30)
+    images(30, (400, 300))
     Path("in/003.png").write_bytes(b"no")
-    done = run("-k", "blur", "in", "--out-dir", "out", "--fail-fast", "-j", "2")
+    done = run(*SLOW, "in", "--out-dir", "out", "--fail-fast", "-j", "2")
     assert done.returncode == 1
     assert "Error: in/003.png" in done.stderr
     assert sorted(done.stdout.split()) == sorted(map(str, Path("out").iterdir()))
