@@ -43,7 +43,7 @@ import { readLayers } from "./layer_text.mjs";
 import { fieldsOf, planLayers, regionsFed, workOf } from "./layers.mjs";
 import { extremesOf, pixelRule, pixelsOf, unclippedEnds } from "./pixels.mjs";
 import { mapsOf } from "./results.mjs";
-import { COMBINATIONS, stackMaps } from "./sums.mjs";
+import { COMBINATIONS, release, stackMaps } from "./sums.mjs";
 
 export const DEFAULTS = Object.freeze({
   divisor: null,
@@ -224,6 +224,7 @@ export class Session {
   }
 
   show(input, { settings, results, conv, label, layers, shapes }, maps) {
+    const before = this.results ?? [];
     this.pending = null;
     this.input = input;
     this.settings = settings;
@@ -244,6 +245,7 @@ export class Session {
     this.stages = layers.map((layer, number) => withPixels({ layer }, maps.stages[number]));
     this.shown = Math.min(this.shown, results.length - 1);
     this.notify("maps");
+    before.flatMap((result) => result.maps).forEach(release);
   }
 
   /** Show another result of a bank. */

@@ -19,11 +19,33 @@ export function appliedPlanes(kernel, operation) {
 
 const KEPT = 4e6; // numbers
 let scratch = new Float64Array(0);
+const released = []; // memory of maps that nobody holds any more
+const MAX_RELEASED = 2;
+const SPARE = 1 / 16; // of a map, for the next sizes of a slider
+
+/** Return an array for so many numbers, of any value, in memory that was released if some fits. */
+function valuesOf(count) {
+  const size = 8 * count;
+  const fits = released.findIndex(({ byteLength }) => byteLength >= size && byteLength <= 2 * size);
+  const [buffer] =
+    fits < 0
+      ? [new ArrayBuffer(8 * Math.ceil(count * (1 + SPARE)))]
+      : released.splice(fits, 1);
+  return new Float64Array(buffer, 0, count);
+}
 
 /**
- * Return an array for so many numbers, of any value, which the next call may return again: a new one
- * is brought into memory page by page, which takes 2 ms for 512x512 numbers.
+ * Take the memory of a map from correlate, which nobody may hold any more, for the next maps: new
+ * memory is brought in page by page, which takes 2 ms for 512x512 numbers.
  */
+export function release({ values }) {
+  if (values.length <= KEPT) {
+    released.unshift(values.buffer);
+    released.splice(MAX_RELEASED);
+  }
+}
+
+/** Return an array for so many numbers, of any value, which the next call may return again. */
 function scratchOf(count) {
   if (count > KEPT) {
     return new Float64Array(count);
@@ -98,7 +120,7 @@ export function correlate(image, kernel, conv) {
   const padded = paddedPlanes(image, geometry, conv.border, fill, zeros);
   const isShared = canShare && areFinite(padded);
   const maps = kernel.addsChannels ? 1 : channels;
-  const values = new Float64Array(rows * columns * maps);
+  const values = valuesOf(rows * columns * maps);
   const line = new Float64Array(Math.ceil(columns / together) * together);
   const { divisor, bias } = kernel;
   for (let map = 0; map < maps; map++) {
