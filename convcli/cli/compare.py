@@ -97,6 +97,11 @@ class Variation(NamedTuple):
         filters = kernel_args.filters(as_conv_options(**conv), missing=missing)
         count = len(filters)
         if self.vary == "kernel" and count < 2:
+            if kernel_args.combine is not None and len(kernel_args.kernel) > 1:
+                raise click.UsageError(
+                    "--vary kernel compares the results of kernels, and --combine makes one of "
+                    "them all: leave it out and give -k for each kernel"
+                )
             raise click.UsageError(
                 "--vary kernel needs two or more kernels: give -k for each, or name them with "
                 '--values, e.g. --values "outline sobel-x"'

@@ -334,7 +334,7 @@ MARK = report_option(
     "--mark",
     type=WordType(["max"]),
     rare=True,
-    help="Name the place of the greatest value.",
+    help="Name the place of the greatest value; figures ring it.",
 )
 
 DIGITS = report_option(
