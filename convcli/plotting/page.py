@@ -25,10 +25,10 @@ from convcli.plotting.labels import format_short, line_count, text_width, wrap
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import Box, bars_below_context, figure_options, theme
 
-_EDGE = 0.15  # inches around a page
-_GAP = 0.16  # inches between parts, and between a title and its box
+EDGE = 0.15  # inches around a page
+GAP = 0.16  # inches between parts, and between a title and its box
 _LINE = 1.35  # height of a line of text, in font sizes
-_SLACK = 1.08  # viewers of SVG may have a font with wider letters
+SLACK = 1.08  # viewers of SVG may have a font with wider letters
 _LETTERS = 13  # of a title that a narrow part has room for in a line
 _NUMBER = re.compile(r"-?\d[\d.]*(?:e-?\d+)?")  # which is never broken between its digits
 _SMALLEST_SCALE = 0.3
@@ -76,7 +76,7 @@ class Part(NamedTuple):
         """The width of its title: centered above the box, without what stands at its sides."""
         letters = self.letters * text_width("n", theme().text)
         numbers = (
-            text_width(number, points) * _SLACK
+            text_width(number, points) * SLACK
             for text, points in ((self.title, self.title_points), (self.caption, theme().text))
             for number in _NUMBER.findall(text)
         )
@@ -140,12 +140,12 @@ class _Text(NamedTuple):
 
     @property
     def height(self) -> float:
-        look, height = theme(), 0.0
+        height = 0.0
         if self.title:
-            height += line_count(self.title) * self.title_points * _LINE / 72
+            height += text_height(self.title, self.title_points)
         if self.caption:
-            height += line_count(self.caption) * look.text * _LINE / 72
-        return height + 0.5 * _GAP * bool(height)
+            height += text_height(self.caption, theme().text)
+        return height + 0.5 * GAP * bool(height)
 
 
 class _Line(NamedTuple):
@@ -172,6 +172,97 @@ class _Line(NamedTuple):
     @property
     def height(self) -> float:
         return self.above + max(part.box[1] for part in self.parts) + self.below
+
+
+class RowLayout(NamedTuple):
+    """Rows of parts with wrapped titles.
+
+    Attributes:
+        lines: the rows.
+        columns: the widths at the left of the centers of a column's boxes, and at their right,
+            where all rows have as many parts.
+    """
+
+    lines: Sequence[_Line]
+    columns: Sequence[tuple[float, float]] | None
+
+    @classmethod
+    def of(cls, rows: Rows) -> RowLayout:
+        """Wrap the titles of parts to the widths that these have."""
+        columns = None
+        if len({len(row) for row in rows}) == 1:
+            sides = [[part.sides for part in row] for row in rows]
+            columns = [_column_sides(column) for column in zip(*sides, strict=True)]
+        lines = []
+        for row in rows:
+            texts = []
+            for number, part in enumerate(row):
+                room = part.text_room
+                if columns:
+                    room = max(room, 2 * min(columns[number]))
+                room /= SLACK
+                texts.append(
+                    _Text(
+                        wrap(part.title, room, part.title_points) if part.title else "",
+                        wrap(part.caption, room, theme().text) if part.caption else "",
+                        part.title_points,
+                    )
+                )
+            lines.append(_Line(row, texts))
+        return cls(lines, columns)
+
+    @property
+    def width(self) -> float:
+        """The width of the widest row in inches."""
+        return max(map(self._line_width, self.lines))
+
+    @property
+    def height(self) -> float:
+        """The height of all rows, and of what is between them."""
+        return sum(line.height for line in self.lines) + GAP * (len(self.lines) - 1)
+
+    def draw(self, figure: Figure, left: float | None, top: float) -> list[DrawnImage]:
+        """Draw the rows at inches from the page's upper edge, and return their images.
+
+        They begin at inches from its left edge; without these, each row is centered on the page.
+        """
+        drawn: list[DrawnImage] = []
+        for line in self.lines:
+            centered = (figure.get_figwidth() - self._line_width(line)) / 2
+            drawn += self._draw_line(figure, line, centered if left is None else left, top)
+            top += line.height + GAP
+        return drawn
+
+    def _line_width(self, line: _Line) -> float:
+        columns = self.columns
+        widths = [sum(column) for column in columns] if columns else [p.width for p in line.parts]
+        return sum(widths) + GAP * (len(widths) - 1)
+
+    def _draw_line(self, figure: Figure, line: _Line, left: float, top: float) -> list[DrawnImage]:
+        drawn: list[DrawnImage] = []
+        highest = max(part.box[1] for part in line.parts)
+        width, height = figure.get_size_inches()
+        if self.columns:
+            widths = [sum(column) for column in self.columns]
+            middles = [column[0] for column in self.columns]
+        else:
+            widths = [part.width for part in line.parts]
+            middles = [part.box_left + part.box[0] / 2 for part in line.parts]
+        starts = accumulate([left, *(each + GAP for each in widths[:-1])])
+        for part, text, start, middle in zip(line.parts, line.texts, starts, middles, strict=True):
+            center = start + middle
+            box_top = top + line.above + (highest - part.box[1]) / 2
+            drawn += part.draw(figure, center - part.box[0] / 2, box_top)
+            bottom = box_top - 0.5 * GAP
+            for lines, points, color in (
+                (text.caption, theme().text, theme().faint),
+                (text.title, text.title_points, theme().ink),
+            ):
+                if lines:
+                    place = center / width, 1 - bottom / height
+                    figure.text(*place, lines, size=points, color=color, ha="center", va="bottom")
+                    bottom -= text_height(lines, points)
+        return drawn
 
 
 def compose(
@@ -249,17 +340,16 @@ def _drawn(page: _Fitted, multiple: int) -> NotebookFigure:
     """Return the figure of a page; its sides have a multiple of so many pixels."""
     look, options, sheet, left_out = theme(), figure_options(), page.sheet, page.left_out
     heading, stated, footer = sheet.heading, sheet.facts, sheet.footer
-    lines, columns = _wrapped(page.rows)
-    content = max(_line_width(line, columns) for line in lines)
+    layout = RowLayout.of(page.rows)
     width = look.width
     if not sheet.fills:
-        width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
+        width = min(max(layout.width + 2 * EDGE, _least_width(heading, footer)), look.width)
         narrow = _top_text(heading, _joined(stated, left_out), width), _bottom_text(footer, width)
-        if _height(lines, *narrow) > _highest():  # with more lines of text than were planned
+        if _height(layout, *narrow) > _highest():  # with more lines of text than were planned
             width = look.width
     top_text = _top_text(heading, _joined(stated, left_out), width)
     bottom_text = _bottom_text(footer, width)
-    needed = _height(lines, top_text, bottom_text)
+    needed = _height(layout, top_text, bottom_text)
     height = look.height if look.is_fixed else needed
     size = [
         math.ceil(side * options.dpi / multiple - 1e-6) * multiple / options.dpi
@@ -268,12 +358,8 @@ def _drawn(page: _Fitted, multiple: int) -> NotebookFigure:
     _check_pixels(size[0], size[1])
     figure = NotebookFigure(figsize=(size[0], size[1]), dpi=options.dpi)
     top = _write_top(figure, top_text) + max(height - needed, 0) / 2
-    drawn: list[DrawnImage] = []
-    for line in lines:
-        left = (width - _line_width(line, columns)) / 2
-        drawn += _draw_line(figure, line, columns, left, top)
-        top += line.height + _GAP
-    _write_bottom(figure, bottom_text, top)
+    drawn = layout.draw(figure, None, top)
+    _write_bottom(figure, bottom_text, top + layout.height + GAP)
     write_numbers(drawn)
     return figure
 
@@ -303,8 +389,13 @@ def in_lines(parts: Sequence[Part]) -> list[list[Part]]:
 
 def fits_line(parts: Sequence[Part]) -> bool:
     """Return whether parts fit the page side by side."""
-    width = sum(part.width for part in parts) + _GAP * (len(parts) - 1)
-    return width <= theme().width - 2 * _EDGE + 1e-9
+    width = sum(part.width for part in parts) + GAP * (len(parts) - 1)
+    return width <= theme().width - 2 * EDGE + 1e-9
+
+
+def fit_width(rows: Rows) -> bool:
+    """Return whether no row is wider than the theme's page."""
+    return RowLayout.of(rows).width + 2 * EDGE <= theme().width + 1e-9
 
 
 def _limits_text() -> str:
@@ -328,16 +419,15 @@ class _Sheet(NamedTuple):
     def height(self, rows: Rows, left_out: str) -> float:
         """Return the height of a page of these rows that is as wide as the theme's."""
         width = theme().width
-        lines, _ = _wrapped(rows)
         above = _top_text(self.heading, _joined(self.facts, left_out), width)
-        return _height(lines, above, _bottom_text(self.footer, width))
+        return _height(RowLayout.of(rows), above, _bottom_text(self.footer, width))
 
     def fits(self, rows: Rows, left_out: str, height: float = math.inf) -> bool:
         """Return whether rows fit the theme's page of at most this height."""
         look = theme()
         below = _bottom_text(self.footer, look.width)
         widest = max((_footer_width(text) for text, *_ in below), default=0.0)
-        is_narrow = _is_narrow(rows) and widest + 2 * _EDGE <= look.width
+        is_narrow = fit_width(rows) and widest + 2 * EDGE <= look.width
         return is_narrow and self.height(rows, left_out) <= min(_highest(), height) + 1e-9
 
     def limits(self, plan: PagePlan) -> tuple[float, Callable[[Rows], bool]]:
@@ -436,9 +526,9 @@ def _fitting(
         if accept(plan.rows(least)):
             break
     best = _largest(plan.rows, least, high, accept)
-    if not _is_narrow(best):
-        best = _largest(plan.rows, _SMALLEST_SCALE / 2, least, _is_narrow)
-    if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
+    if not fit_width(best):
+        best = _largest(plan.rows, _SMALLEST_SCALE / 2, least, fit_width)
+    if not fit_width(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
         single = [plan._replace(rows=partial(_one_below_the_other, plan.rows))]
         return _fitting(single, sheet, "parts", least, by_part=by_part)._replace(place=len(plans))
     if len(best) < 2 or sheet.fits(best, plan.line()):
@@ -481,68 +571,28 @@ def _count(rows: Rows, *, by_part: bool) -> int:
     return sum(bool(p.title or p.caption) for row in rows for p in row) if by_part else len(rows)
 
 
-def _is_narrow(rows: Rows) -> bool:
-    """Return whether no row is wider than the theme's page."""
-    lines, columns = _wrapped(rows)
-    widest = max(_line_width(line, columns) for line in lines)
-    return widest + 2 * _EDGE <= theme().width + 1e-9
-
-
-def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]:
-    """Wrap the titles; return the lines and, where all have as many parts, the columns' widths.
-
-    A column's widths are those at the left of its boxes' centers, and at their right.
-    """
-    columns = None
-    if len({len(row) for row in rows}) == 1:
-        sides = [[part.sides for part in row] for row in rows]
-        columns = [_column_sides(column) for column in zip(*sides, strict=True)]
-    lines = []
-    for row in rows:
-        texts = []
-        for number, part in enumerate(row):
-            room = part.text_room
-            if columns:
-                room = max(room, 2 * min(columns[number]))
-            room /= _SLACK
-            texts.append(
-                _Text(
-                    wrap(part.title, room, part.title_points) if part.title else "",
-                    wrap(part.caption, room, theme().text) if part.caption else "",
-                    part.title_points,
-                )
-            )
-        lines.append(_Line(row, texts))
-    return lines, columns
-
-
 def _column_sides(sides: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the widths at both sides of the centers of boxes that stand in one column."""
     lefts, rights = zip(*sides, strict=True)
     return max(lefts), max(rights)
 
 
-def _line_width(line: _Line, columns: list[tuple[float, float]] | None) -> float:
-    widths = [sum(column) for column in columns] if columns else [p.width for p in line.parts]
-    return sum(widths) + _GAP * (len(widths) - 1)
-
-
-def _height(lines: Sequence[_Line], *texts: Sequence[tuple[str, float, str]]) -> float:
+def _height(layout: RowLayout, *texts: Sequence[tuple[str, float, str]]) -> float:
     """Return the height of a page."""
-    rows = sum(line.height for line in lines) + _GAP * (len(lines) - 1)
-    text = sum(_text_height(lines, points) for each in texts for lines, points, _ in each)
-    return 2 * _EDGE + rows + text + _GAP * sum(map(bool, texts))
+    text = sum(text_height(lines, points) for each in texts for lines, points, _ in each)
+    return 2 * EDGE + layout.height + text + GAP * sum(map(bool, texts))
 
 
-def _text_height(text: str, points: float) -> float:
+def text_height(text: str, points: float) -> float:
+    """Return the height of wrapped lines in inches."""
     return line_count(text) * points * _LINE / 72
 
 
 def _least_width(heading: str, footer: Sequence[str]) -> float:
     """Return a width at which a short heading and each line of the footer stay on one line."""
-    lines = max(map(len, footer), default=0) * _letter_width() + 2 * _EDGE
+    lines = max(map(len, footer), default=0) * _letter_width() + 2 * EDGE
     width = max(text_width(line, theme().heading, "bold") for line in heading.split("\n"))
-    width = _SLACK * width + 2 * _EDGE
+    width = SLACK * width + 2 * EDGE
     return max(min(width, 4.0) if heading else 0.0, lines)
 
 
@@ -557,7 +607,7 @@ def _letter_width() -> float:
 
 def _top_text(heading: str, facts: str, width: float) -> list[tuple[str, float, str]]:
     """Return the wrapped texts above all parts, with their sizes and weights."""
-    look, room = theme(), (width - 2 * _EDGE) / _SLACK
+    look, room = theme(), (width - 2 * EDGE) / SLACK
     texts = [(heading, look.heading, "bold"), (facts, look.title, "normal")]
     return [
         (wrap(text, room, points, weight), points, weight) for text, points, weight in texts if text
@@ -566,7 +616,7 @@ def _top_text(heading: str, facts: str, width: float) -> list[tuple[str, float, 
 
 def _bottom_text(footer: Sequence[str], width: float) -> list[tuple[str, float, str]]:
     """Return the monospaced lines, wrapped to the page."""
-    letters = max(int((width - 2 * _EDGE) / _letter_width() + 1e-6), 20)
+    letters = max(int((width - 2 * EDGE) / _letter_width() + 1e-6), 20)
     lines = [part for line in footer for part in _wrapped_line(line, letters)]
     return [("\n".join(lines), theme().text, "normal")] if lines else []
 
@@ -581,55 +631,21 @@ def _wrapped_line(line: str, letters: int) -> list[str]:
 
 def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float:
     """Write heading and facts; return the inches from the page's top to the first row."""
-    height, top = figure.get_figheight(), _EDGE
+    height, top = figure.get_figheight(), EDGE
     for text, points, weight in texts:
         write: Any = figure.suptitle if weight == "bold" else figure.text
         place: dict[str, Any] = {"x": 0.5, "y": 1 - top / height, "ha": "center", "va": "top"}
         key = "t" if weight == "bold" else "s"
         write(**{key: text}, **place, size=points, weight=weight)
-        top += _text_height(text, points)
-    return top + _GAP * bool(texts)
+        top += text_height(text, points)
+    return top + GAP * bool(texts)
 
 
 def _write_bottom(figure: Figure, texts: Sequence[tuple[str, float, str]], top: float) -> None:
     width, height = figure.get_size_inches()
     for text, points, _ in texts:
-        left = max((width - _footer_width(text)) / 2, _EDGE)
+        left = max((width - _footer_width(text)) / 2, EDGE)
         figure.text(left / width, 1 - top / height, text, size=points, family="monospace", va="top")
-
-
-def _draw_line(
-    figure: Figure,
-    line: _Line,
-    columns: list[tuple[float, float]] | None,
-    left: float,
-    top: float,
-) -> list[DrawnImage]:
-    """Draw a row of parts at inches from the left and the top of the page."""
-    drawn: list[DrawnImage] = []
-    highest = max(part.box[1] for part in line.parts)
-    width, height = figure.get_size_inches()
-    if columns:
-        widths = [sum(column) for column in columns]
-        middles = [column[0] for column in columns]
-    else:
-        widths = [part.width for part in line.parts]
-        middles = [part.box_left + part.box[0] / 2 for part in line.parts]
-    starts = accumulate([left, *(each + _GAP for each in widths[:-1])])
-    for part, text, start, middle in zip(line.parts, line.texts, starts, middles, strict=True):
-        center = start + middle
-        box_top = top + line.above + (highest - part.box[1]) / 2
-        drawn += part.draw(figure, center - part.box[0] / 2, box_top)
-        bottom = box_top - 0.5 * _GAP
-        for lines, points, color in (
-            (text.caption, theme().text, theme().faint),
-            (text.title, text.title_points, theme().ink),
-        ):
-            if lines:
-                place = center / width, 1 - bottom / height
-                figure.text(*place, lines, size=points, color=color, ha="center", va="bottom")
-                bottom -= _text_height(lines, points)
-    return drawn
 
 
 def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int = 1) -> Rows:
@@ -657,9 +673,9 @@ def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int 
 
 def fit_columns(columns: Sequence[Sequence[Part]], width: float) -> bool:
     """Return whether columns of parts fit the page beside what is this many inches wide."""
-    room = theme().width - 2 * _EDGE - width + _GAP
+    room = theme().width - 2 * EDGE - width + GAP
     for column in columns:  # most are not measured where there are far too many
-        room -= sum(_column_sides([part.sides for part in column])) + _GAP
+        room -= sum(_column_sides([part.sides for part in column])) + GAP
         if room < -1e-9:
             return False
     return True
@@ -679,7 +695,7 @@ def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
     height = max(part.box[1] for part in parts)
     starts = [0.0]
     for one, two in pairwise(parts):
-        starts.append(starts[-1] + one.box[0] + one.right + 0.5 * _GAP + two.left)
+        starts.append(starts[-1] + one.box[0] + one.right + 0.5 * GAP + two.left)
 
     def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
         drawn: list[DrawnImage] = []
@@ -704,19 +720,9 @@ def stacked(rows: Rows) -> Part:
 
     Where all rows have as many parts, these stand in columns.
     """
-    lines, columns = _wrapped(rows)
-    width = max(_line_width(line, columns) for line in lines)
-    height = sum(line.height for line in lines) + _GAP * (len(lines) - 1)
-
-    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
-        drawn: list[DrawnImage] = []
-        for line in lines:
-            drawn += _draw_line(figure, line, columns, left, top)
-            top += line.height + _GAP
-        return drawn
-
+    layout = RowLayout.of(rows)
     numbers_fit = all(part.numbers_fit for row in rows for part in row)
-    return Part(draw, (width, height), letters=0, numbers_fit=numbers_fit)
+    return Part(layout.draw, (layout.width, layout.height), letters=0, numbers_fit=numbers_fit)
 
 
 def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:
@@ -755,7 +761,7 @@ def plot_part(
     """
     beside = len(legend) > 1 and theme().is_fixed and not is_below
     key = 3.6 * theme().text / 72  # inches; the line before an entry, and the space around it
-    entries = [text_width(label, theme().text) * _SLACK + key for label in legend]
+    entries = [text_width(label, theme().text) * SLACK + key for label in legend]
 
     def draw_axes(figure: Figure, left: float, top: float, size: Box) -> list[DrawnImage]:
         axes = axes_at(figure, left, top, size)
@@ -763,7 +769,7 @@ def plot_part(
         draw(axes)
         if legend:
             width, height = size
-            place = (1 + _GAP / width, 0.5) if beside else (0.5, -below_axes() / height)
+            place = (1 + GAP / width, 0.5) if beside else (0.5, -below_axes() / height)
             axes.legend(
                 loc="center left" if beside else "upper center", bbox_to_anchor=place,
                 ncols=legend_columns(width), frameon=False, handlelength=1.6, columnspacing=1.2,
@@ -784,7 +790,7 @@ def plot_part(
         right = text_width("00000", look.text) / 2
         below = below_axes()
         if beside:
-            right = _GAP + max(entries)
+            right = GAP + max(entries)
         elif legend:
             below += math.ceil(len(entries) / legend_columns(size[0])) * look.line
         return Part(
