@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from convcli.images.value_range import DirectionColors
 from convcli.plotting.axes import DrawnImage
 from convcli.plotting.labels import DIRECTION_NOTE, text_width
-from convcli.plotting.page import Part, axes_at
+from convcli.plotting.part import Part, axes_at
 from convcli.plotting.style import Box, figure_options, theme
 
 _DIAMETER = 7.0  # of the wheel, in font sizes

@@ -43,18 +43,9 @@ from convcli.plotting.labels import (
     text_width,
     without_bank,
 )
-from convcli.plotting.page import (
-    NO_ROOM_FOR_NUMBERS,
-    PagePlan,
-    Part,
-    Rows,
-    RowsOf,
-    beside,
-    blank,
-    compose,
-    fit_columns,
-    flow,
-)
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, blank
+from convcli.plotting.rows import Rows, RowsOf, beside, fit_columns, flow
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import across_note, are_signals, extent_text, signal_axis

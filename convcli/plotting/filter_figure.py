@@ -38,17 +38,9 @@ from convcli.plotting.labels import (
     without_bank,
 )
 from convcli.plotting.overlay_figure import draw_overlay
-from convcli.plotting.page import (
-    NO_ROOM_FOR_NUMBERS,
-    PagePlan,
-    Part,
-    PartOf,
-    Rows,
-    blank,
-    compose,
-    flow,
-    in_lines,
-)
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, PartOf, blank
+from convcli.plotting.rows import Rows, flow, in_lines
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals
 from convcli.plotting.style import figure_options, style_context, theme

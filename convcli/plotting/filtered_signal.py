@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from convcli.geometry import Geometry, border_name
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.labels import format_short, result_name, result_title
-from convcli.plotting.page import PagePlan, PartOf, Rows, blank, compose, plot_part
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import PartOf, blank, plot_part
+from convcli.plotting.rows import Rows
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,

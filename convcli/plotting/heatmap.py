@@ -40,7 +40,8 @@ from convcli.plotting.labels import (
     without_bank,
     wrap,
 )
-from convcli.plotting.page import PagePlan, Part, PartOf, axes_at, compose
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import Part, PartOf, axes_at
 from convcli.plotting.style import (
     Box,
     figure_options,

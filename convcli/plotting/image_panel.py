@@ -30,7 +30,7 @@ from convcli.plotting.axes import (
     widest_text,
 )
 from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
-from convcli.plotting.page import Part, PartOf, axes_at
+from convcli.plotting.part import Part, PartOf, axes_at
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import (
     NAN_COLOR,

@@ -21,7 +21,7 @@ from convcli.plotting.axes import MAX_TICKED, DrawnImage, contrasting_colors
 from convcli.plotting.blit import Moving
 from convcli.plotting.labels import line_count, text_width
 from convcli.plotting.letters import Pixels, letters_of
-from convcli.plotting.page import Part, PartOf
+from convcli.plotting.part import Part, PartOf
 from convcli.plotting.style import NAN_COLOR, figure_options, theme
 from convcli.plotting.window_marks import (
     CELL_PIXELS,

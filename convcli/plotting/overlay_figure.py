@@ -16,7 +16,9 @@ from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.filtered_signal import SignalResult, signal_results, x_label
 from convcli.plotting.labels import result_name, text_width, wrap
-from convcli.plotting.page import PagePlan, Part, Rows, compose, plot_part
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import Part, plot_part
+from convcli.plotting.rows import Rows
 from convcli.plotting.sample_scale import (
     SAMPLE_NUMBERS,
     SampleScale,

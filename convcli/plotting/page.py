@@ -1,4 +1,4 @@
-"""A page of parts in rows: where each part stands, and what is left out where a page is full.
+"""A page of rows of parts: how large these are, and what is left out where a page is full.
 
 Every length is known before anything is drawn: text is measured, and images take what is left. If a
 page is too small, the images shrink, then whole rows are left out; text never shrinks.
@@ -10,27 +10,21 @@ import math
 import re
 import textwrap
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from convcli.errors import UsageError
-from convcli.plotting.axes import DrawnImage, write_numbers
-from convcli.plotting.labels import format_short, line_count, text_width, wrap
+from convcli.plotting.axes import write_numbers
+from convcli.plotting.labels import format_short, text_width, wrap
+from convcli.plotting.part import GAP, SLACK
+from convcli.plotting.rows import EDGE, RowLayout, Rows, RowsOf, fit_width, text_height
 from convcli.plotting.save import NotebookFigure
-from convcli.plotting.style import Box, bars_below_context, figure_options, theme
+from convcli.plotting.style import bars_below_context, figure_options, theme
 
-EDGE = 0.15  # inches around a page
-GAP = 0.16  # inches between parts, and between a title and its box
-_LINE = 1.35  # height of a line of text, in font sizes
-SLACK = 1.08  # viewers of SVG may have a font with wider letters
-_LETTERS = 13  # of a title that a narrow part has room for in a line
-_NUMBER = re.compile(r"-?\d[\d.]*(?:e-?\d+)?")  # which is never broken between its digits
 _SMALLEST_SCALE = 0.3
 _CLEARLY, _LESS = 1.05, 1.33  # how much larger images in other places are; with less detail
 _FILLED = 0.9  # of the height of a page
@@ -41,74 +35,6 @@ _SCALED_UP = 4.0  # how much larger than planned images become to fill a page
 _TALLEST, _SCALED_DOWN = 1.4, 0.5
 _HIGHEST = 56.0  # inches; a page of any theme
 _MOST_PIXELS = 100_000_000  # of a page: drawing takes ten bytes for each
-
-
-class Part(NamedTuple):
-    """A box on a page, and the text around it. Lengths are in inches.
-
-    Attributes:
-        draw: draws into a figure, given the box's distance from the left and the upper edge;
-            returns the images whose cells have numbers.
-        box: width and height.
-        title: above the box; it wraps to the width of the part.
-        caption: smaller lines below the title.
-        left: room for ticks at the left of the box.
-        right: room for a color bar at its right.
-        below: room for ticks and a bar below it.
-        letters: of its title that a narrow part has room for in a line.
-        is_small: whether its title is no larger than other text.
-        numbers_fit: whether all numbers of its cells have room in them.
-    """
-
-    draw: Callable[[Figure, float, float], Iterable[DrawnImage]]
-    box: Box
-    title: str = ""
-    caption: str = ""
-    left: float = 0.0
-    right: float = 0.0
-    below: float = 0.0
-    letters: int = _LETTERS
-    is_small: bool = False
-    numbers_fit: bool = True
-
-    @property
-    def text_room(self) -> float:
-        """The width of its title: centered above the box, without what stands at its sides."""
-        letters = self.letters * text_width("n", theme().text)
-        numbers = (
-            text_width(number, points) * SLACK
-            for text, points in ((self.title, self.title_points), (self.caption, theme().text))
-            for number in _NUMBER.findall(text)
-        )
-        return max(self.box[0] + 2 * min(self.left, self.right), letters, *numbers)
-
-    @property
-    def width(self) -> float:
-        """The width that it takes on a page."""
-        box = self.box[0]
-        beside = max((self.text_room - box) / 2, 0.0)
-        return max(self.left, beside) + box + max(self.right, beside)
-
-    @property
-    def sides(self) -> tuple[float, float]:
-        """The widths at the left of the box's center, and at its right."""
-        left = self.box_left + self.box[0] / 2
-        return left, self.width - left
-
-    @property
-    def title_points(self) -> float:
-        """The size of its title."""
-        return theme().text if self.is_small else theme().title
-
-    @property
-    def box_left(self) -> float:
-        """The distance of the box from the part's left edge."""
-        return max(self.left, (self.text_room - self.box[0]) / 2)
-
-
-PartOf = Callable[[float], Part]  # a part for a scale of its box
-Rows = Sequence[Sequence[Part]]
-RowsOf = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
 
 
 class PagePlan(NamedTuple):
@@ -129,140 +55,6 @@ class PagePlan(NamedTuple):
         """Return the line on what is left out, and ``more``; nothing is named twice."""
         names = ", ".join(dict.fromkeys([*self.left_out, *more]))
         return _joined(f"left out: {names}" if names else "", self.note)
-
-
-class _Text(NamedTuple):
-    """Wrapped lines above a box, and their height."""
-
-    title: str
-    caption: str
-    title_points: float
-
-    @property
-    def height(self) -> float:
-        height = 0.0
-        if self.title:
-            height += text_height(self.title, self.title_points)
-        if self.caption:
-            height += text_height(self.caption, theme().text)
-        return height + 0.5 * GAP * bool(height)
-
-
-class _Line(NamedTuple):
-    """A row of parts with wrapped titles; lengths are in inches."""
-
-    parts: Sequence[Part]
-    texts: Sequence[_Text]
-
-    @property
-    def above(self) -> float:
-        """Height of the titles above the row's highest box, which others are centered on."""
-        highest = max(part.box[1] for part in self.parts)
-        return max(
-            max(text.height - (highest - part.box[1]) / 2, 0.0)
-            for part, text in zip(self.parts, self.texts, strict=True)
-        )
-
-    @property
-    def below(self) -> float:
-        """Height of ticks and bars below the row's highest box."""
-        highest = max(part.box[1] for part in self.parts)
-        return max(max(part.below - (highest - part.box[1]) / 2, 0.0) for part in self.parts)
-
-    @property
-    def height(self) -> float:
-        return self.above + max(part.box[1] for part in self.parts) + self.below
-
-
-class RowLayout(NamedTuple):
-    """Rows of parts with wrapped titles.
-
-    Attributes:
-        lines: the rows.
-        columns: the widths at the left of the centers of a column's boxes, and at their right,
-            where all rows have as many parts.
-    """
-
-    lines: Sequence[_Line]
-    columns: Sequence[tuple[float, float]] | None
-
-    @classmethod
-    def of(cls, rows: Rows) -> RowLayout:
-        """Wrap the titles of parts to the widths that these have."""
-        columns = None
-        if len({len(row) for row in rows}) == 1:
-            sides = [[part.sides for part in row] for row in rows]
-            columns = [_column_sides(column) for column in zip(*sides, strict=True)]
-        lines = []
-        for row in rows:
-            texts = []
-            for number, part in enumerate(row):
-                room = part.text_room
-                if columns:
-                    room = max(room, 2 * min(columns[number]))
-                room /= SLACK
-                texts.append(
-                    _Text(
-                        wrap(part.title, room, part.title_points) if part.title else "",
-                        wrap(part.caption, room, theme().text) if part.caption else "",
-                        part.title_points,
-                    )
-                )
-            lines.append(_Line(row, texts))
-        return cls(lines, columns)
-
-    @property
-    def width(self) -> float:
-        """The width of the widest row in inches."""
-        return max(map(self._line_width, self.lines))
-
-    @property
-    def height(self) -> float:
-        """The height of all rows, and of what is between them."""
-        return sum(line.height for line in self.lines) + GAP * (len(self.lines) - 1)
-
-    def draw(self, figure: Figure, left: float | None, top: float) -> list[DrawnImage]:
-        """Draw the rows at inches from the page's upper edge, and return their images.
-
-        They begin at inches from its left edge; without these, each row is centered on the page.
-        """
-        drawn: list[DrawnImage] = []
-        for line in self.lines:
-            centered = (figure.get_figwidth() - self._line_width(line)) / 2
-            drawn += self._draw_line(figure, line, centered if left is None else left, top)
-            top += line.height + GAP
-        return drawn
-
-    def _line_width(self, line: _Line) -> float:
-        columns = self.columns
-        widths = [sum(column) for column in columns] if columns else [p.width for p in line.parts]
-        return sum(widths) + GAP * (len(widths) - 1)
-
-    def _draw_line(self, figure: Figure, line: _Line, left: float, top: float) -> list[DrawnImage]:
-        drawn: list[DrawnImage] = []
-        highest = max(part.box[1] for part in line.parts)
-        width, height = figure.get_size_inches()
-        if self.columns:
-            widths = [sum(column) for column in self.columns]
-            middles = [column[0] for column in self.columns]
-        else:
-            widths = [part.width for part in line.parts]
-            middles = [part.box_left + part.box[0] / 2 for part in line.parts]
-        starts = accumulate([left, *(each + GAP for each in widths[:-1])])
-        for part, text, start, middle in zip(line.parts, line.texts, starts, middles, strict=True):
-            center = start + middle
-            box_top = top + line.above + (highest - part.box[1]) / 2
-            drawn += part.draw(figure, center - part.box[0] / 2, box_top)
-            bottom = box_top - 0.5 * GAP
-            for lines, points, color in (
-                (text.caption, theme().text, theme().faint),
-                (text.title, text.title_points, theme().ink),
-            ):
-                if lines:
-                    place = center / width, 1 - bottom / height
-                    figure.text(*place, lines, size=points, color=color, ha="center", va="bottom")
-                    bottom -= text_height(lines, points)
-        return drawn
 
 
 def compose(
@@ -373,29 +165,6 @@ def _check_pixels(width: float, height: float) -> None:
             f"the figure would have {across:,}x{down:,} pixels, above the limit of "
             f"{_MOST_PIXELS:,}; lower its dpi or width, or choose another theme"
         )
-
-
-def in_lines(parts: Sequence[Part]) -> list[list[Part]]:
-    """Return parts in lines that fit the page, each with about as many parts where this fits."""
-    lines: list[list[Part]] = [[]]
-    for part in parts:
-        if lines[-1] and not fits_line([*lines[-1], part]):
-            lines.append([])
-        lines[-1].append(part)
-    each = math.ceil(len(parts) / len(lines))
-    even = [list(parts[start : start + each]) for start in range(0, len(parts), each)]
-    return even if all(map(fits_line, even)) else lines
-
-
-def fits_line(parts: Sequence[Part]) -> bool:
-    """Return whether parts fit the page side by side."""
-    width = sum(part.width for part in parts) + GAP * (len(parts) - 1)
-    return width <= theme().width - 2 * EDGE + 1e-9
-
-
-def fit_width(rows: Rows) -> bool:
-    """Return whether no row is wider than the theme's page."""
-    return RowLayout.of(rows).width + 2 * EDGE <= theme().width + 1e-9
 
 
 def _limits_text() -> str:
@@ -571,21 +340,10 @@ def _count(rows: Rows, *, by_part: bool) -> int:
     return sum(bool(p.title or p.caption) for row in rows for p in row) if by_part else len(rows)
 
 
-def _column_sides(sides: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the widths at both sides of the centers of boxes that stand in one column."""
-    lefts, rights = zip(*sides, strict=True)
-    return max(lefts), max(rights)
-
-
 def _height(layout: RowLayout, *texts: Sequence[tuple[str, float, str]]) -> float:
     """Return the height of a page."""
     text = sum(text_height(lines, points) for each in texts for lines, points, _ in each)
     return 2 * EDGE + layout.height + text + GAP * sum(map(bool, texts))
-
-
-def text_height(text: str, points: float) -> float:
-    """Return the height of wrapped lines in inches."""
-    return line_count(text) * points * _LINE / 72
 
 
 def _least_width(heading: str, footer: Sequence[str]) -> float:
@@ -646,161 +404,3 @@ def _write_bottom(figure: Figure, texts: Sequence[tuple[str, float, str]], top: 
     for text, points, _ in texts:
         left = max((width - _footer_width(text)) / 2, EDGE)
         figure.text(left / width, 1 - top / height, text, size=points, family="monospace", va="top")
-
-
-def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int = 1) -> Rows:
-    """Return parts in rows of equal length, as many in each as the page has room for.
-
-    Empty parts fill the last row, so that all columns stand below each other.
-
-    Args:
-        parts: at least one.
-        most: in a row.
-        width: in inches, of what else stands in each row.
-        together: how many neighbors stay in one row.
-    """
-    most = max(min(most, len(parts)) // together * together, together)
-    for across in range(most, 0, -together):
-        if fit_columns([parts[first::across] for first in range(across)], width):
-            break
-    if theme().is_fixed:  # rows of about equal length
-        even = math.ceil(len(parts) / math.ceil(len(parts) / across))
-        across = math.ceil(even / together) * together
-    rows = [list(parts[start : start + across]) for start in range(0, len(parts), across)]
-    rows[-1] += [blank(parts[0].box)] * (across - len(rows[-1]))
-    return rows
-
-
-def fit_columns(columns: Sequence[Sequence[Part]], width: float) -> bool:
-    """Return whether columns of parts fit the page beside what is this many inches wide."""
-    room = theme().width - 2 * EDGE - width + GAP
-    for column in columns:  # most are not measured where there are far too many
-        room -= sum(_column_sides([part.sides for part in column])) + GAP
-        if room < -1e-9:
-            return False
-    return True
-
-
-def blank(box: Box, title: str = "", caption: str = "") -> Part:
-    """Return a part of this width and height that shows no more than a title and a caption."""
-    part = Part(lambda *_: (), box, title, caption)
-    return part if title or caption else part._replace(letters=0)
-
-
-def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
-    """Return several parts side by side as one, with their boxes at one height.
-
-    Their own titles are not shown.
-    """
-    height = max(part.box[1] for part in parts)
-    starts = [0.0]
-    for one, two in pairwise(parts):
-        starts.append(starts[-1] + one.box[0] + one.right + 0.5 * GAP + two.left)
-
-    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
-        drawn: list[DrawnImage] = []
-        for part, start in zip(parts, starts, strict=True):
-            drawn += part.draw(figure, left + start, top + (height - part.box[1]) / 2)
-        return drawn
-
-    return Part(
-        draw,
-        (starts[-1] + parts[-1].box[0], height),
-        title,
-        caption,
-        left=parts[0].left,
-        right=parts[-1].right,
-        below=max(part.below - (height - part.box[1]) / 2 for part in parts),
-        numbers_fit=all(part.numbers_fit for part in parts),
-    )
-
-
-def stacked(rows: Rows) -> Part:
-    """Return rows of parts one below the other, with their titles, as one part.
-
-    Where all rows have as many parts, these stand in columns.
-    """
-    layout = RowLayout.of(rows)
-    numbers_fit = all(part.numbers_fit for row in rows for part in row)
-    return Part(layout.draw, (layout.width, layout.height), letters=0, numbers_fit=numbers_fit)
-
-
-def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:
-    """Add axes of this box at inches from the left and the upper edge of the page."""
-    across, down = figure.get_size_inches()
-    width, height = box
-    return figure.add_axes(
-        (left / across, 1 - (top + height) / down, width / across, height / down)
-    )
-
-
-def plot_part(
-    draw: Callable[[Axes], None],
-    box: Callable[[float], Box],
-    *,
-    title: str = "",
-    caption: str = "",
-    xlabel: str = "",
-    ylabel: str = "",
-    legend: Sequence[str] = (),
-    is_below: bool = False,
-) -> PartOf:
-    """Return a function from a scale to a part with curves, or with anything that has two axes.
-
-    Args:
-        draw: draws into axes; their tick labels have at most six letters.
-        box: the width and height in inches at a scale.
-        title: above it.
-        caption: more lines below the title.
-        xlabel: below the x axis.
-        ylabel: at the left of the y axis.
-        legend: the labels of what `draw` draws, if they are to stand in a legend. It is outside the
-            axes, where it covers no curve: below them or, if there are several on a page that is
-            wider than high, at their right.
-        is_below: whether the legend is below them on all pages.
-    """
-    beside = len(legend) > 1 and theme().is_fixed and not is_below
-    key = 3.6 * theme().text / 72  # inches; the line before an entry, and the space around it
-    entries = [text_width(label, theme().text) * SLACK + key for label in legend]
-
-    def draw_axes(figure: Figure, left: float, top: float, size: Box) -> list[DrawnImage]:
-        axes = axes_at(figure, left, top, size)
-        axes.set(xlabel=xlabel, ylabel=ylabel)
-        draw(axes)
-        if legend:
-            width, height = size
-            place = (1 + GAP / width, 0.5) if beside else (0.5, -below_axes() / height)
-            axes.legend(
-                loc="center left" if beside else "upper center", bbox_to_anchor=place,
-                ncols=legend_columns(width), frameon=False, handlelength=1.6, columnspacing=1.2,
-                borderpad=0, borderaxespad=0, labelspacing=0.3,
-            )  # fmt: skip
-        return []
-
-    def below_axes() -> float:
-        return theme().line * (1 + bool(xlabel)) + 0.1
-
-    def legend_columns(width: float) -> int:
-        room = width + text_width("00000", theme().text)  # as wide as the title's
-        return 1 if beside else max(min(int(room / max(entries)), len(entries)), 1)
-
-    def part(scale: float) -> Part:
-        look, size = theme(), box(scale)
-        labels = text_width("-0.000", look.text) + 0.12
-        right = text_width("00000", look.text) / 2
-        below = below_axes()
-        if beside:
-            right = GAP + max(entries)
-        elif legend:
-            below += math.ceil(len(entries) / legend_columns(size[0])) * look.line
-        return Part(
-            partial(draw_axes, size=size),
-            size,
-            title,
-            caption,
-            left=labels + look.line * bool(ylabel),
-            right=right,
-            below=below,
-        )
-
-    return part

@@ -20,7 +20,7 @@ from convcli.plotting.axes import finite_extremes, widest_text
 from convcli.plotting.labels import (
     cell_texts,
 )
-from convcli.plotting.page import PartOf, plot_part
+from convcli.plotting.part import PartOf, plot_part
 from convcli.plotting.sample_scale import SampleScale, outer_limits, set_sample_ticks, unit_label
 from convcli.plotting.style import Box, figure_options, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, hatched_text

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.heatmap import kernel_part
 from convcli.plotting.labels import text_width
-from convcli.plotting.page import Part, PartOf, Rows, RowsOf, axes_at, beside, blank, flow
+from convcli.plotting.part import Part, PartOf, axes_at, blank
+from convcli.plotting.rows import Rows, RowsOf, beside, flow
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, set_sample_ticks
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import (

@@ -6,7 +6,8 @@ import pytest
 from convcli import explain
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.plotting.page import PagePlan, blank, compose
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import blank
 from convcli.plotting.style import style_context
 from convcli.teaching.explain.figure import draw_explanation
 

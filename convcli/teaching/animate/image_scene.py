@@ -4,7 +4,8 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.image_panel import ImagePanel, image_part, value_bar
-from convcli.plotting.page import PagePlan, PartOf, compose
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import PartOf
 from convcli.plotting.style import figure_options, theme
 
 # isort: split

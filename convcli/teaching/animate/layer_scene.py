@@ -5,7 +5,8 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_layer
 from convcli.plotting.image_panel import Bar, ImagePanel, boxed_image, image_part, panel_box
-from convcli.plotting.page import PagePlan, Part, PartOf, compose
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 
 # isort: split

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.page import PartOf, plot_part
+from convcli.plotting.part import PartOf, plot_part
 from convcli.plotting.style import figure_options
 
 # isort: split

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.labels import conv_facts, format_short, text_width
-from convcli.plotting.page import PartOf
+from convcli.plotting.part import PartOf
 from convcli.plotting.sample_scale import (
     input_scale,
     outer_limits,

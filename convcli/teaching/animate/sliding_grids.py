@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
-from convcli.plotting.page import Part, PartOf
+from convcli.plotting.part import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 
 # isort: split

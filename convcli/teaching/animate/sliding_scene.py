@@ -11,7 +11,8 @@ from convcli.plotting.image_panel import (
     image_part,
     panel_box,
 )
-from convcli.plotting.page import Part, PartOf, Rows, fits_line, in_lines, stacked
+from convcli.plotting.part import Part, PartOf
+from convcli.plotting.rows import Rows, fits_line, in_lines, stacked
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split

@@ -19,7 +19,8 @@ from convcli.plotting.axes import (
     widest_text,
 )
 from convcli.plotting.heatmap import Heatmap, draw_values, kernel_heatmaps, scale_text
-from convcli.plotting.page import Part, axes_at, fits_line
+from convcli.plotting.part import Part, axes_at
+from convcli.plotting.rows import fits_line
 from convcli.plotting.style import Box, fit_box, theme
 from convcli.teaching.kernels.filter_sheet import filter_tiles
 

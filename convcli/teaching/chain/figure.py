@@ -39,14 +39,9 @@ from convcli.plotting.image_panel import (
     stretch_notes,
 )
 from convcli.plotting.labels import missing_facts, text_width
-from convcli.plotting.page import (
-    NO_ROOM_FOR_NUMBERS,
-    PagePlan,
-    Part,
-    Rows,
-    axes_at,
-    compose,
-)
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, axes_at
+from convcli.plotting.rows import Rows
 from convcli.plotting.sample_scale import (
     input_scale,
     outer_limits,

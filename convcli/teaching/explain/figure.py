@@ -7,18 +7,9 @@ from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.heatmap import divisor_text
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
 from convcli.plotting.labels import conv_facts, format_short
-from convcli.plotting.page import (
-    NO_ROOM_FOR_NUMBERS,
-    PagePlan,
-    Part,
-    PartOf,
-    Rows,
-    blank,
-    compose,
-    fits_line,
-    in_lines,
-    stacked,
-)
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, PartOf, blank
+from convcli.plotting.rows import Rows, fits_line, in_lines, stacked
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split

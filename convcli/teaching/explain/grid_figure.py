@@ -17,7 +17,7 @@ from convcli.plotting.axes import (
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_values, symmetric_limit
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, draw_pixels, value_bar
 from convcli.plotting.labels import cell_texts, format_short, text_width
-from convcli.plotting.page import Part, PartOf, axes_at
+from convcli.plotting.part import Part, PartOf, axes_at
 from convcli.plotting.style import NAN_COLOR, THINNEST, Box, figure_options, fit_box, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 

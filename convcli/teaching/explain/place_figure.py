@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.image_panel import ImagePanel
 from convcli.plotting.labels import text_width
-from convcli.plotting.page import Part, PartOf
+from convcli.plotting.part import Part, PartOf
 from convcli.plotting.style import figure_options, theme
 from convcli.plotting.window_marks import outline_window
 

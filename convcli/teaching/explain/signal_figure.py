@@ -5,7 +5,9 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.labels import format_short, text_width
-from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import Part, PartOf
+from convcli.plotting.rows import Rows
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,

@@ -19,7 +19,7 @@ from convcli.plotting.axes import DrawnImage
 from convcli.plotting.heatmap import symmetric_limit
 from convcli.plotting.image_panel import Bar
 from convcli.plotting.labels import format_short, text_width
-from convcli.plotting.page import Part, axes_at
+from convcli.plotting.part import Part, axes_at
 from convcli.plotting.style import Box, figure_options, signed_colormap, theme
 
 if TYPE_CHECKING:

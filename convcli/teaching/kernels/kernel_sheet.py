@@ -32,7 +32,9 @@ from convcli.plotting.heatmap import (
     scale_text,
 )
 from convcli.plotting.labels import bar_number, format_short, text_width
-from convcli.plotting.page import PagePlan, Part, PartOf, Rows, compose, plot_part
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import Part, PartOf, plot_part
+from convcli.plotting.rows import Rows
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import (

@@ -5,17 +5,9 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.heatmap import HeatmapGroup, arrangement, kernel_part, symmetric_limit
 from convcli.plotting.labels import format_short
-from convcli.plotting.page import (
-    PagePlan,
-    Part,
-    PartOf,
-    Rows,
-    beside,
-    blank,
-    compose,
-    flow,
-    plot_part,
-)
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import Part, PartOf, blank, plot_part
+from convcli.plotting.rows import Rows, beside, flow
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
 

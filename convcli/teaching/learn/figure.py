@@ -20,16 +20,9 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import cell_texts, format_short, option_facts, text_width
-from convcli.plotting.page import (
-    PagePlan,
-    PartOf,
-    RowsOf,
-    compose,
-    fits_line,
-    in_lines,
-    plot_part,
-    stacked,
-)
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.part import PartOf, plot_part
+from convcli.plotting.rows import RowsOf, fits_line, in_lines, stacked
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, result_scale
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.sheet_tile import SheetTile

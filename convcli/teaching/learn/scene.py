@@ -8,7 +8,8 @@ from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.heatmap import kernel_part, symmetric_limit
 from convcli.plotting.labels import cell_texts
 from convcli.plotting.moving import DrawnParts, MovingGrid, MovingText
-from convcli.plotting.page import PagePlan, Rows, compose, fits_line
+from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.rows import Rows, fits_line
 from convcli.plotting.style import figure_options, signed_colormap, style_context, theme
 
 # isort: split

@@ -26,15 +26,9 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import format_short, text_width
-from convcli.plotting.page import (
-    NO_ROOM_FOR_NUMBERS,
-    PagePlan,
-    Part,
-    Rows,
-    compose,
-    in_lines,
-    plot_part,
-)
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, plot_part
+from convcli.plotting.rows import Rows, in_lines
 from convcli.plotting.sample_scale import (
     input_scale,
     outer_limits,

@@ -6,15 +6,9 @@ from __future__ import annotations
 from convcli.kernels.matrix_text import short_layer
 from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
 from convcli.plotting.labels import format_short
-from convcli.plotting.page import (
-    NO_ROOM_FOR_NUMBERS,
-    PagePlan,
-    Part,
-    PartOf,
-    Rows,
-    compose,
-    plot_part,
-)
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, PartOf, plot_part
+from convcli.plotting.rows import Rows
 from convcli.plotting.style import Box, figure_options, style_context, theme
 from convcli.plotting.window_marks import WINDOW_COLOR
 

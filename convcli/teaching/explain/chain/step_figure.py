@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
-from convcli.plotting.page import PartOf, blank, plot_part
+from convcli.plotting.part import PartOf, blank, plot_part
 from convcli.plotting.style import theme
 
 # isort: split

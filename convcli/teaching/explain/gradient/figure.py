@@ -13,7 +13,9 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import cell_texts, format_short, option_facts
-from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, Part, Rows, compose, plot_part
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
+from convcli.plotting.part import Part, plot_part
+from convcli.plotting.rows import Rows
 from convcli.plotting.sample_scale import (
     SAMPLE_NUMBERS,
     outer_limits,
