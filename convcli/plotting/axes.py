@@ -1,5 +1,6 @@
 """Layout, ticks, color bars and numbers in cells, for grids and images."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.geometry import Pair
-from convcli.plotting.labels import text_width
+from convcli.plotting.labels import cell_texts, text_width
 from convcli.plotting.style import Box, figure_options, theme
 
 WIDE = 2.5  # least ratio of width to height of a strip, whose color bar is below it
@@ -46,6 +47,22 @@ class DrawnImage:
 def widest_text(texts: Sequence[str]) -> float:
     """Return the width in inches of the widest text at 1 point, 0 for none."""
     return max((text_width(text, 1.0) for text in texts), default=0.0)
+
+
+def number_texts(values: NDArray[Any], significant: int | None) -> list[str]:
+    """Write the numbers of a grid, row by row, with few digits.
+
+    Args:
+        values: the numbers.
+        significant: digits of the largest number at most, unless the option ``digits`` is given;
+            None for the usual ones.
+    """
+    digits = figure_options().digits
+    texts = cell_texts(values, digits)
+    if digits is None and significant and (largest := max(map(abs, finite_extremes(values)))):
+        short = cell_texts(values, max(0, significant - 1 - math.floor(math.log10(largest))))
+        return min(texts, short, key=widest_text)
+    return texts
 
 
 def write_numbers(drawn: Sequence[DrawnImage]) -> None:

@@ -79,13 +79,15 @@ class HeatmapGroup(NamedTuple):
     """Heat maps with the same colors, from ``-limit`` to ``limit``.
 
     The values are weights times ``divisor``. The colors are those of numbers of both signs where
-    some are negative or ``is_signed``, which groups on one scale have in common.
+    some are negative or ``is_signed``, which groups on one scale have in common. ``name`` is that
+    of the numbers.
     """
 
     maps: tuple[Heatmap, ...]
     limit: float
     divisor: float
     is_signed: bool = False
+    name: str = "weight"
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -103,7 +105,7 @@ class HeatmapGroup(NamedTuple):
     @property
     def unit(self) -> str:
         """The label of the color bar."""
-        return "weight" if self.divisor == 1 else f"weight × {format_short(self.divisor)}"
+        return self.name if self.divisor == 1 else f"{self.name} × {format_short(self.divisor)}"
 
 
 def draw_kernel(kernel: Kernel, options: FigureOptions | None = None) -> Figure:
@@ -138,6 +140,7 @@ def kernel_part(
     kept: float = _KEPT_SCALE,
     columns: int | None = None,
     is_own: bool = False,
+    cell: Box | None = None,
 ) -> PartOf:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
@@ -152,6 +155,7 @@ def kernel_part(
         kept: the scale down to which a single kernel is large enough for its numbers.
         columns: how many heat maps stand in a row; None for a grid that is nearly square.
         is_own: whether the largest weight of each has the full color; then there is no bar.
+        cell: width and height of a cell in inches at scale 1, in place of ``longest``.
     """
     options = figure_options()
     has_bar = has_bar and options.bars and not is_bare and not is_own
@@ -165,14 +169,16 @@ def kernel_part(
     def cell_box(scale: float) -> Box:
         """Return the width and height of one heat map."""
         shape = group.maps[0].values.shape
-        cell = number_cell(widest, theme().text)
+        if cell is not None:
+            return scale * shape[1] * cell[0], scale * shape[0] * cell[1]
+        needed = number_cell(widest, theme().text)
         has_numbers = bool(group.maps[0].texts) and max(shape) <= MAX_TICKED
-        has_numbers &= cell * max(shape) <= MOST_FOR_NUMBERS * longest
+        has_numbers &= needed * max(shape) <= MOST_FOR_NUMBERS * longest
         if not has_numbers or count > 1 or is_bare:
             return fit_box(shape, scale * longest / max(across, down), thinnest=0.1)
-        side = scale * max(cell, min(longest / max(shape), _CELL))
+        side = scale * max(needed, min(longest / max(shape), _CELL))
         if scale >= kept:
-            side = max(side, cell)
+            side = max(side, needed)
         return shape[1] * side, shape[0] * side
 
     def draw(figure: Figure, left: float, top: float, box: Box, each: Box) -> list[DrawnImage]:

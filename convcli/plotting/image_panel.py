@@ -23,13 +23,14 @@ from convcli.plotting.axes import (
     DrawnImage,
     finite_extremes,
     number_cell,
+    number_texts,
     numbers_fit,
     round_ticks,
     set_padded_ticks,
     set_ticks,
     widest_text,
 )
-from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
+from convcli.plotting.labels import bar_number, format_short, text_width
 from convcli.plotting.part import Part, PartOf, axes_at
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import (
@@ -70,12 +71,14 @@ class ImagePanel:
         max_value: the pixel value that is white, or None for plain numbers.
         centered: center the colors of plain numbers on zero even where none is negative.
         full_shape: rows and columns before thinning; axes and captions still show these.
+        significant: digits of the largest number in its cells at most; None for the usual ones.
     """
 
     pixels: NDArray[np.generic]
     max_value: int | None
     centered: bool = False
     full_shape: Pair | None = None
+    significant: int | None = None
 
     def __post_init__(self) -> None:
         channels = self.pixels.shape[2:]
@@ -101,7 +104,7 @@ class ImagePanel:
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """The numbers in its cells, row by row; none for a large image or one of color."""
-        return tuple(cell_texts(self.pixels, figure_options().digits)) if self.numbered else ()
+        return tuple(number_texts(self.pixels, self.significant)) if self.numbered else ()
 
     def count(self, which: np.ufunc) -> int:
         """Count the values for which ``np.isnan`` or ``np.isinf`` is true, row by row."""
@@ -520,7 +523,7 @@ def boxed_image(
     beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
     last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
     label = own_bar.overhang if own_bar is not None and is_below else 0.0
-    notes = stretch_notes(panel.shape, box)
+    notes = [] if numbers and panel.numbered else stretch_notes(panel.shape, box)
     notes += [own_bar.note(box)] if own_bar is not None else []
 
     def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:

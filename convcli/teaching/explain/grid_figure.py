@@ -10,13 +10,13 @@ from convcli.plotting.axes import (
     DrawnImage,
     clear_cells,
     draw_cell_lines,
-    finite_extremes,
     number_points,
+    number_texts,
     widest_text,
 )
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_values, symmetric_limit
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, draw_pixels, value_bar
-from convcli.plotting.labels import cell_texts, format_short, text_width
+from convcli.plotting.labels import format_short, text_width
 from convcli.plotting.part import Part, PartOf, axes_at
 from convcli.plotting.style import NAN_COLOR, THINNEST, Box, figure_options, fit_box, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
@@ -47,7 +47,7 @@ MISSING_NOTE, FILLED_NOTE = f"{NAN_COLOR}: missing", f"{NAN_COLOR} outlines: mis
 
 _CELL, _CELL_OF_SEVERAL = 5.0, 3.6  # sides of cells with numbers, in sizes of the smallest text
 _LONGEST = 2.6  # inches; of a grid without numbers
-_LARGE_DIGITS = 4  # of the largest number on a slide
+LARGE_DIGITS = 4  # of the largest number on a slide
 _TICK, _SIGN_GAP = 0.08, 0.08  # inches: a tick with its gap; around a sign
 
 
@@ -369,13 +369,7 @@ def _texts(values: NDArray[Any], significant: int | None) -> list[str]:
     """Write the numbers of a small grid; large text has room for four digits, unless for fewer."""
     if max(values.shape) > MAX_TICKED:
         return []
-    digits = figure_options().digits
-    texts = cell_texts(values, digits)
-    most = significant or (_LARGE_DIGITS if theme().is_fixed else None)
-    if digits is None and most and (largest := max(map(abs, finite_extremes(values)))):
-        short = cell_texts(values, max(0, most - 1 - math.floor(math.log10(largest))))
-        return min(texts, short, key=widest_text)
-    return texts
+    return number_texts(values, significant or (LARGE_DIGITS if theme().is_fixed else None))
 
 
 def _group(grids: Sequence[NDArray[Any]], *, is_signed: bool = False) -> HeatmapGroup:

@@ -323,6 +323,27 @@ def test_the_figure_has_the_gradient_below_what_it_belongs_to():
     assert figure.axes[4].get_window_extent().width == figure.axes[0].get_window_extent().width
 
 
+def test_a_slide_has_fewer_digits_before_it_lacks_numbers(legible, fits_page):
+    image, kernel = RNG.random((6, 6)), [[1, 2], [3, 4]]
+    figure = explain_gradient(image, kernel, bias=3, activation="relu").plot(theme="slide")
+    legible(figure)
+    fits_page(figure, "slide")
+    assert [len(numbers) for numbers in texts_of(figure)] == [36, 4, 36, 36] * 2
+    shown = "\n".join(text.get_text() for text in figure.texts)
+    assert "2x2, bias 3" in shown
+    assert "dL/db = 36" in shown
+    assert "blue where it falls" in shown
+    assert "left out: numbers" not in shown
+
+
+def test_a_kernel_without_negative_weights_has_a_scale_from_zero():
+    figure = explain_gradient(RNG.random((20, 20)), np.ones((17, 17))).plot()
+    ends = {bar.get_ylabel(): bar.get_ylim() for bar in figure.axes if bar.get_ylabel()}
+    assert ends["weight"] == (0, 1)
+    low, high = ends["gradient"]
+    assert low == -high
+
+
 @pytest.mark.parametrize("theme", ["screen", "slide"])
 def test_gradients_of_a_signal_are_stems(theme, legible, fits_page):
     figure = explain_gradient([[3, 1, 4, 1, 5]], [[1, 2, 1]], border="zero").plot(theme=theme)
@@ -330,7 +351,7 @@ def test_gradients_of_a_signal_are_stems(theme, legible, fits_page):
     fits_page(figure, theme)
     assert not any(axes.images for axes in figure.axes)
     units = [axes.get_ylabel() for axes in figure.axes]
-    assert units == ["value", "weight", "value", "slope", "slope", "slope"]
+    assert units == ["value", "weight", "value", "gradient", "gradient", "gradient"]
     heights = [axes.lines[-1].get_ydata().tolist() for axes in figure.axes]
     assert heights[0] == [3, 1, 4, 1, 5]
     assert heights[2] == [7, 9, 10, 11, 11]
