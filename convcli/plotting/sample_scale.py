@@ -137,14 +137,15 @@ def unit_label(white: int | None) -> str:
     return unit if figure_options().axes else ""
 
 
-def set_y_ticks(axes: Axes) -> None:
-    """Number the y axis where there is room."""
-    lines = axes.bbox.height / axes.figure.dpi / theme().line
-    most = max(1, min(5, int(lines / 1.6)))
+def set_y_ticks(axes: Axes, ends: tuple[float, float] | None = None) -> None:
+    """Number the y axis where there is room, from one value to another; None for all of it."""
+    bottom, top = axes.get_ylim()
+    low, high = ends or (bottom, top)
+    height = (high - low) / (top - bottom) * axes.bbox.height / axes.figure.dpi
+    most = max(1, min(5, int(height / theme().line / 1.6)))
     locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
     axes.yaxis.set_major_locator(locator)
-    if most == 1:  # the locator keeps two or more, and three would touch
-        low, high = axes.get_ylim()
+    if ends or most == 1:  # the locator keeps two or more, and three would touch
         ticks = [tick for tick in map(float, locator.tick_values(low, high)) if low <= tick <= high]
-        axes.set_yticks(sorted({*ticks[:1], *ticks[-1:]}))
+        axes.set_yticks(ticks if most > 1 else sorted({*ticks[:1], *ticks[-1:]}))
     axes.yaxis.set_major_formatter(bar_number)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convcli.core.padding import OUTSIDE, border_index, promoted
 from convcli.core.plan import as_applied
 from convcli.errors import count_text
-from convcli.geometry import Geometry, Pair, size_text
+from convcli.geometry import Geometry, Pair, pads_text, size_text
 from convcli.plotting.axes import finite_extremes, widest_text
 from convcli.plotting.labels import (
     cell_texts,
@@ -143,7 +143,9 @@ def draw_samples(
     for channel, color in enumerate(colors):
         heights = samples[:, channel]
         width = 0.0 if has_stems else 1.0
-        artists += axes.plot(places, heights, color=color, linewidth=width, **style)
+        line = axes.plot(places, heights, color=color, linewidth=width, **style)
+        line[0].set_solid_capstyle("butt")  # else the last sample reaches beyond what covers it
+        artists += line
         if has_stems:
             artists.append(axes.vlines(places, 0, heights, color=color, linewidth=1.2))
     numbers = zip(places, samples[:, 0], texts, strict=False)
@@ -245,11 +247,18 @@ def _write_number(axes: Axes, place: float, height: float, text: str, points: fl
     return axes.annotate(text, end, (0, 4 * sign), size=points, **style)
 
 
-def padded_text(original: NDArray[np.generic], padding: SignalPadding) -> str:
-    """Return the number of samples of a signal, and what its padding is."""
+def padded_text(
+    original: NDArray[np.generic], padding: SignalPadding, drawn: SignalPadding | None = None
+) -> str:
+    """Return the number of samples of a signal, what its padding is, and how much is drawn of it.
+
+    ``drawn`` is the part of the padding that is drawn, None for all.
+    """
     text = samples_text(signal_samples(original))
     if padding.before or padding.after:
         text += f"; {hatched_text((padding.before, padding.after), padding.border)}"
+    if drawn not in (None, padding):
+        text += f", {pads_text((drawn.before, drawn.after))} drawn"
     return text
 
 

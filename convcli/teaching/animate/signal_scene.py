@@ -64,6 +64,12 @@ from convcli.teaching.explain.signal_figure import (
     KERNEL_COLOR,
     align_zeros,
     compose_rows,
+    ends_from_zero,
+    needs_own_axis,
+    own_axis,
+    seen_padding,
+    seen_taps,
+    sums_key,
 )
 
 _LINES, _SLIDE_LINES = 9, 1  # of a caption at most
@@ -108,15 +114,18 @@ class SignalScene(BlitCanvas):
             window.filter.conv.operation,
             window.filter.kernels[0].axis,
         )
-        count = max(window.image.shape)
-        self._limits = outer_limits(
-            [
-                (self._input.places.after(-before), before + count + after),
-                (self._result.places, max(window.output_shape)),
-            ]
-        )
+        count, results = max(window.image.shape), max(window.output_shape)
+
+        def limits(padding: SignalPadding) -> tuple[float, float]:
+            before, after = padding[:2]
+            padded = self._input.places.after(-before), before + count + after
+            return outer_limits([padded, (self._result.places, results)])
+
         with style_context(options):
-            self._is_short = self._has_stems()
+            self._is_short = self._has_stems(limits(self._padding))
+            taps = [(self._seen_taps(part), part.weights.size) for part in self._sums]
+            self._drawn = seen_padding(self._padding, taps, window.geometry.dilation[axis])
+            self._limits = limits(self._drawn)
             self._texts = self._captions()
             self._parts = DrawnParts()
             self._artists: list[Artist] = []
@@ -135,9 +144,9 @@ class SignalScene(BlitCanvas):
         for mover in self._movers:
             mover(number)
 
-    def _has_stems(self) -> bool:
+    def _has_stems(self, limits: tuple[float, float]) -> bool:
         """Return whether kernels have stems: they are short, and their weights are far enough."""
-        low, high = self._limits
+        low, high = limits
         dilation = self._window.geometry.dilation[self._axis]
         distance = dilation * float(self._input.numbers.step) / (high - low) * signal_box(1.0)[0]
         longest = max(part.weights.size for part in self._sums)
@@ -157,6 +166,8 @@ class SignalScene(BlitCanvas):
     def _draw(self, title: str) -> Figure:
         """Draw the page as it is at the first position."""
         sums = self._sums[:_MAX_SUMS]
+        products = [self._all_products(each) for each in sums]
+        self._is_apart = needs_own_axis(self._window.drawn.pixels, products)
         facts = conv_facts(self._window.filter)
         if len(self._window.filter.kernels) > 1:
             facts.append(
@@ -168,7 +179,7 @@ class SignalScene(BlitCanvas):
             signal_part(
                 self._draw_input,
                 "input",
-                padded_text(self._window.drawn.pixels, self._padding),
+                padded_text(self._window.drawn.pixels, self._padding, self._drawn),
                 self._input,
                 self._window.image.max_value,
             ),
@@ -182,7 +193,11 @@ class SignalScene(BlitCanvas):
             ),
             title=title,
             facts=facts,
-            is_short=self._is_short,
+            key=sums_key(
+                is_short=self._is_short,
+                is_apart=self._is_apart,
+                has_faint=any(len(self._seen_taps(each)) < each.weights.size for each in sums),
+            ),
             below=[self._parts.caption("caption", self._texts)],
             multiple=2,
         )
@@ -190,7 +205,7 @@ class SignalScene(BlitCanvas):
     def _draw_input(self, axes: Axes) -> None:
         """Draw the padded signal, and what marks the windows on it."""
         samples = draw_padded(
-            axes, self._window.drawn.pixels, self._padding,
+            axes, self._window.drawn.pixels, self._drawn,
             inches=axes_inches(axes), scale=self._input, limits=self._limits,
         )  # fmt: skip
         for part in {each.kernel: each for each in self._sums}.values():
@@ -202,7 +217,7 @@ class SignalScene(BlitCanvas):
 
             def move(number: int, part: ChannelSum = part, rings: Any = rings) -> None:
                 places = self._places(part, number)
-                heights = samples[places + self._padding.before]
+                heights = samples[places + self._drawn.before]
                 rings.set_data(np.repeat(self._x(places), heights.shape[1]), heights.ravel())
 
             self._add(move, rings)
@@ -231,13 +246,14 @@ class SignalScene(BlitCanvas):
             Path(np.zeros((1, 2))), color=WINDOW_COLOR, alpha=0.55, linewidth=0, zorder=1
         )
         axes.add_patch(products)
-        samples = padded_samples(signal_samples(self._window.drawn.pixels), self._padding)
+        samples = padded_samples(signal_samples(self._window.drawn.pixels), self._drawn)
         heights = samples[:, part.channel if samples.shape[1] > 1 else 0]
-        x = self._x(np.arange(len(heights)) - self._padding.before)
+        x = self._x(np.arange(len(heights)) - self._drawn.before)
         color = CHANNEL_COLORS[part.channel] if samples.shape[1] > 1 else "tab:blue"
         line = "o" if len(x) <= MAX_STEMS else "-"
-        axes.plot(x, heights, line, color=color, markersize=3.5, linewidth=1.0, alpha=0.8)
-        [filled] = axes.plot([], [], "s", color=NAN_COLOR, markersize=5)
+        source = own_axis(axes) if self._is_apart else axes
+        source.plot(x, heights, line, color=color, markersize=3.5, linewidth=1.0, alpha=0.8)
+        [filled] = source.plot([], [], "s", color=NAN_COLOR, markersize=5)
         right = axes.twinx()
         style: dict[str, Any] = {"linewidth": 2.0}
         if is_short:
@@ -245,11 +261,10 @@ class SignalScene(BlitCanvas):
             style |= {"markeredgecolor": theme().page}
         [dots] = right.plot([], [], color=KERNEL_COLOR, **style)
         [stems] = right.plot([], [], color=KERNEL_COLOR, linewidth=1.2)
-        drawn = np.concatenate([self._products(part, n) for n in range(len(self._positions))])
-        align_zeros(axes, right, np.r_[heights, drawn], weights)
+        align_zeros([(axes, self._all_products(part)), (source, heights), (right, weights)])
         set_sample_ticks(axes, self._limits, axes_inches(axes), self._input.numbers)
         right.set_ylabel("weight")
-        set_y_ticks(right)
+        set_y_ticks(right, ends_from_zero(weights))
         half = BAR_SHARE * float(self._input.numbers.step) / 2
 
         def move(number: int) -> None:
@@ -282,7 +297,8 @@ class SignalScene(BlitCanvas):
         end = min(numbers.at(count - 1) + step / 2, high - _INSIDE / 4 * (high - low))
         first = max(self._positions[0])
         bottom, height = _INSIDE, 1 - 2 * _INSIDE
-        axes.add_patch(Rectangle((start, bottom), first * step, height, **cover))
+        if first:  # a PDF shows a rectangle without a width as a thin line
+            axes.add_patch(Rectangle((start, bottom), first * step, height, **cover))
         rest = Rectangle((start, bottom), 0, height, **cover)
         axes.add_patch(rest)
         marks = [mark_sample(axes, start, 0.0) for _ in range(samples.shape[1])]
@@ -293,6 +309,7 @@ class SignalScene(BlitCanvas):
             at = max(self._positions[number])
             edge = numbers.at(at) + step / 2
             rest.set_bounds(edge, bottom, max(end - edge, 0), height)
+            rest.set_visible(end > edge)
             for (line, ring), value in zip(marks, samples[at].tolist(), strict=True):
                 line.set_data([numbers.at(at)] * 2, [0, value])
                 ring.set_data([numbers.at(at)], [value])
@@ -309,10 +326,16 @@ class SignalScene(BlitCanvas):
         band = axes.axvspan(0, 1, color=WINDOW_COLOR, alpha=0.15, zorder=0.3)
 
         def move(number: int) -> None:
-            first, last = self._x(self._places(part, number)[[0, -1]]).tolist()
+            places, seen = self._places(part, number), self._seen_taps(part)
+            first, last = self._x(places[[seen.start, seen.stop - 1]]).tolist()
             band.set_bounds(first - half, 0, last - first + 2 * half, 1)
 
         self._add(move, band)
+
+    def _seen_taps(self, part: ChannelSum) -> range:
+        """Return the taps of a kernel that can be seen, all of those with stems."""
+        weights = part.weights.ravel().astype(np.float64)
+        return range(len(weights)) if self._is_short else seen_taps(weights)
 
     def _places(self, part: ChannelSum, number: int) -> NDArray[np.intp]:
         """Return the samples under a window; those before the signal are negative."""
@@ -328,6 +351,10 @@ class SignalScene(BlitCanvas):
         """Return what lies under the window of a sum."""
         geometry, at = self._window.plans[part.kernel].geometry, self._positions[number]
         return self._padded.window(geometry, at, part.channel, takes_anchor=part.takes_anchor)
+
+    def _all_products(self, part: ChannelSum) -> NDArray[np.float64]:
+        """Return the products of all positions."""
+        return np.concatenate([self._products(part, n) for n in range(len(self._positions))])
 
     def _products(self, part: ChannelSum, number: int) -> NDArray[np.float64]:
         products = products_in(self._seen(part, number), part.weights).astype(np.float64).ravel()

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from convcli.core.missing import Missing
@@ -303,6 +304,11 @@ def test_a_kernel_moves_over_its_signal_with_the_products_shaded(operation, weig
         operation == "convolve"
     )
     assert any(text.startswith("sample 2\n") for text in words(scene.figure))
+    for number in (0, 1):
+        scene.move(number)
+        patches = [patch for axes in scene.figure.axes for patch in axes.patches]
+        covers = [each for each in patches if isinstance(each, Rectangle) and each.zorder == 4]
+        assert all(cover.get_width() for cover in covers if cover.get_visible())  # a PDF shows 0
 
 
 def test_a_signal_on_a_page_without_room_for_captions_moves():

@@ -91,6 +91,36 @@ def test_the_zeros_of_both_axes_are_at_one_height(kernel):
     assert heights[0] == pytest.approx(heights[1])
 
 
+def test_an_input_that_its_products_dwarf_keeps_its_own_scale():
+    figure = draw(SIGNAL, "10 9 8", 3, {"border": "zero"})
+    (_, middle, _), [source, weights] = rows(figure)
+    assert (middle.get_ylabel(), weights.get_ylabel()) == ("product", "weight")
+    assert not source.yaxis.get_visible()
+    assert points(source, "o")[1] == [0, *SIGNAL[0].tolist(), 0]
+    assert 7 / source.get_ylim()[1] == pytest.approx(10 / weights.get_ylim()[1])
+    assert any("dots: input (scale above)" in text.get_text() for text in figure.texts)
+
+
+def test_weights_are_numbered_where_the_kernel_is():
+    _, [weights] = rows(draw(-SIGNAL * 100, "1 2 1", 4, theme="slide"))
+    assert weights.get_yticks().tolist() == [0, 2]
+
+
+def test_weights_of_0_at_the_ends_of_a_long_kernel_are_neither_window_nor_padding():
+    conv = {"operation": "convolve", "border": "zero"}
+    figure = draw(
+        LONG, "[" + ", ".join(["[0]"] * 150 + ["[1]"] * 50 + ["[0]"] * 100) + "]", 9, conv
+    )
+    (source, middle, _), _ = rows(figure)
+    for axes in (source, middle):
+        [window] = [patch for patch in axes.patches if patch.get_alpha() == 0.15]
+        assert (window.get_x(), window.get_width()) == (9 - 150 + 100 - 0.5, 50)
+    assert middle.get_xlim() == (-50.5, 299.5)
+    texts = [text.get_text() for text in figure.texts]
+    assert "300 samples; hatched: padding 150,149 (zero), 50,0 drawn" in texts
+    assert any("light: weights over 0.1 %" in text for text in texts)
+
+
 def test_every_channel_and_every_kernel_has_a_row():
     (*above, _), right = rows(draw(*CASES["colors"]))
     assert (len(above), len(right)) == (1 + 3, 3)
