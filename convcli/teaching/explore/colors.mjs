@@ -46,30 +46,6 @@ export function grayLevels(values, low, high) {
   return levels;
 }
 
-/** Return the least and the greatest finite number, of one channel of several; zeros if there is none. */
-export function finiteEnds(values, channel = 0, channels = 1) {
-  let [low, high] = [Infinity, -Infinity];
-  for (let place = channel; place < values.length; place += channels) {
-    low = Math.min(low, values[place]);
-    high = Math.max(high, values[place]);
-  }
-  if (Number.isFinite(high - low)) {
-    return [low, high];
-  }
-  // Some are not finite, or all: these comparisons take three times as long.
-  [low, high] = [Infinity, -Infinity];
-  for (let place = channel; place < values.length; place += channels) {
-    const value = values[place];
-    if (value < low && value !== -Infinity) {
-      low = value;
-    }
-    if (value > high && value !== Infinity) {
-      high = value;
-    }
-  }
-  return low > high ? [0, 0] : [low, high];
-}
-
 /** Return black or white, whichever has the higher contrast on a color: at least 4.5. */
 export function inkOn(color) {
   return luminance(color) > HALFWAY ? "#000" : "#fff";

@@ -1,7 +1,8 @@
 /** What the views of the input and of the map show: the colors and the texts of their cells. */
 
-import { ABOVE, BELOW, colorOf, finiteEnds, grayLevels, signedColor } from "./colors.mjs";
+import { ABOVE, BELOW, colorOf, grayLevels, signedColor } from "./colors.mjs";
 import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
+import { finiteEnds } from "./extent.mjs";
 import { borderAt, OUTSIDE } from "./geometry.mjs";
 import { isClipped } from "./pixels.mjs";
 
@@ -141,9 +142,10 @@ function paintValues(colors, values, channels, channel, [low, high]) {
     return;
   }
   const levels = grayLevels(values, low, high);
-  const [red, green, blue] = channel === null ? [0, 1, 2] : [channel, channel, channel];
-  for (let place = 0, at = 0; place < colors.length; place++, at += channels) {
-    colors[place] = colorOf(levels[at + red], levels[at + green], levels[at + blue]);
+  for (let place = 0, at = channel ?? 0; place < colors.length; place++, at += channels) {
+    const level = levels[at];
+    colors[place] =
+      channel === null ? colorOf(level, levels[at + 1], levels[at + 2]) : colorOf(level, level, level);
   }
 }
 

@@ -1,51 +1,60 @@
 /** A histogram of a map's values, from the least to the greatest; clipped values have a color. */
 
+import { extentOf } from "./extent.mjs";
 import { isClipped } from "./pixels.mjs";
 
 const BINS = 64;
 const PARTS = 64; // of a bin, which are counted first
 
 /**
- * Count values in bins of one width.
+ * Count values in bins of one width, from the least finite value to the greatest.
  *
- * Asking for each value whether it is clipped takes three times as long as counting it, since
- * processors cannot guess the answer. So parts of bins are counted, which are clipped whole or not at
- * all, but for those that hold an end: their values are looked at one by one.
+ * Nothing is asked about a value, whose answer processors could not guess: parts of bins are counted,
+ * and how many values lie below and above the unclipped ones. So the parts beyond those that hold
+ * these ends are clipped whole, and the rest of the values below and above lies in them.
  *
- * @param {Float64Array} values those that are not finite are left out
- * @param {[number, number]} ends the least and the greatest finite value
+ * @param {Float64Array} values those that are not finite are in no bin
  * @param {[number, number]} unclipped the least and the greatest value that is not clipped
  * @returns {{all: number[], clipped: number[], count: number}} count is of all clipped values
  */
-export function histogramOf(values, [low, high], unclipped) {
-  const parts = new Int32Array(BINS * PARTS);
-  const last = parts.length - 1;
-  const scale = high > low ? parts.length / (high - low) : 0;
-  let count = 0;
-  for (let place = 0; place < values.length; place++) {
-    const value = values[place];
-    if (Number.isFinite(value)) {
-      parts[Math.min(((value - low) * scale) | 0, last)] += 1;
-    } else if (isClipped(value, unclipped)) {
-      count += 1;
-    }
+export function histogramOf(values, unclipped) {
+  const { ends, areFinite } = extentOf(values);
+  const finite = areFinite ? values : values.filter(Number.isFinite);
+  const [low, high] = ends;
+  const [least, most] = unclipped;
+  const parts = new Int32Array(BINS * PARTS + 1);
+  const last = parts.length - 2;
+  const scale = high > low ? (BINS * PARTS) / (high - low) : 0;
+  let [below, above] = [0, 0];
+  for (let place = 0; place < finite.length; place++) {
+    const value = finite[place];
+    below += Number(value < least);
+    above += Number(value > most);
+    parts[((value - low) * scale) | 0] += 1;
   }
+  parts[last] += parts[last + 1]; // the greatest
+  const infinite = areFinite ? [] : values.filter((value) => Math.abs(value) === Infinity);
+  const count = below + above + infinite.filter((value) => isClipped(value, unclipped)).length;
+  const clipped = new Int32Array(parts.length);
   const partOf = (end) =>
-    end < low ? -1 : end > high ? parts.length : Math.min(((end - low) * scale) | 0, last);
+    end < low ? -1 : end > high ? last + 1 : Math.min(((end - low) * scale) | 0, last);
   const [first, final] = unclipped.map(partOf);
-  const clipped = parts.map((all, part) => (part < first || part > final ? all : 0));
-  if (parts[first] > 0 || parts[final] > 0) {
-    for (let place = 0; place < values.length; place++) {
-      const value = values[place];
-      const part = Math.min(((value - low) * scale) | 0, last);
-      if ((part === first || part === final) && isClipped(value, unclipped)) {
-        clipped[part] += Number.isFinite(value);
-      }
-    }
+  for (let part = 0; part <= last; part++) {
+    const isBelow = part < first;
+    const isAbove = part > final;
+    clipped[part] = isBelow || isAbove ? parts[part] : 0;
+    below -= isBelow ? parts[part] : 0;
+    above -= isAbove ? parts[part] : 0;
+  }
+  if (below > 0) {
+    clipped[first] += below;
+  }
+  if (above > 0) {
+    clipped[final] += above;
   }
   const inBins = (counts) =>
     Array.from({ length: BINS }, (_, bin) => sum(counts.subarray(bin * PARTS, (bin + 1) * PARTS)));
-  return { all: inBins(parts), clipped: inBins(clipped), count: count + sum(clipped) };
+  return { all: inBins(parts), clipped: inBins(clipped), count };
 }
 
 function sum(counts) {
@@ -65,11 +74,9 @@ export function drawHistogram(canvas, { all, clipped }) {
     [clipped, style.accentColor],
   ]) {
     context.fillStyle = color;
-    context.beginPath();
     counts.forEach((count, bin) => {
       const height = (Math.sqrt(count) / most) * canvas.height;
-      context.rect(bin * width, canvas.height - height, width - 0.5, height);
+      context.fillRect(bin * width, canvas.height - height, width - 0.5, height);
     });
-    context.fill();
   }
 }

@@ -6,11 +6,11 @@
  * the pixel feeds in each map.
  */
 
-import { finiteEnds } from "./colors.mjs";
 import { layerContent } from "./contents.mjs";
 import { roundNumber, shortNumber } from "./decimals.mjs";
 import { element, labeled, offer } from "./elements.mjs";
 import { placesText } from "./explain_text.mjs";
+import { extentOf } from "./extent.mjs";
 import { sizeText } from "./geometry.mjs";
 import { COVER, GridView } from "./grid_view.mjs";
 import { shortName } from "./kernels.mjs";
@@ -177,7 +177,7 @@ export class LayersPanel {
 
   endsOf(index) {
     const decimals = this.session.decimals(index + 1);
-    const ends = finiteEnds(this.session.stages[index].map.values);
+    const { ends } = extentOf(this.session.stages[index].map.values);
     return ends.map((number) => shortNumber(roundNumber(number, decimals)));
   }
 

@@ -5,10 +5,10 @@
  * it. Over the input, the outputs that a pixel feeds are marked.
  */
 
-import { finiteEnds } from "./colors.mjs";
 import { inputContent, isColor, mapContent } from "./contents.mjs";
 import { formatNumber, roundNumber, shortNumber } from "./decimals.mjs";
 import { choice, element, field, labeled, offer, typedNumber } from "./elements.mjs";
+import { extentOf } from "./extent.mjs";
 import {
   borderAt,
   convGeometry,
@@ -219,9 +219,14 @@ export class MapsView {
 
   writeStats() {
     const { map, unclipped } = this.session.result;
-    const ends = finiteEnds(map.values);
-    const histogram = histogramOf(map.values, ends, unclipped);
-    drawHistogram(this.histogram, histogram);
+    const { ends } = extentOf(map.values);
+    const histogram = histogramOf(map.values, unclipped);
+    this.counts = histogram;
+    // At the next frame: to ask for the colors of the style costs 1 ms while texts still change.
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      drawHistogram(this.histogram, this.counts);
+    });
     const texts = ends.map((number) => shortNumber(roundNumber(number, this.session.decimals(0))));
     this.ends.forEach((end, number) => {
       end.textContent = texts[number];

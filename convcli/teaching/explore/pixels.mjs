@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "./errors.mjs";
+import { extentOf } from "./extent.mjs";
 
 export const RANGES = ["clip", "abs", "offset", "rescale", "percentile", "raw"];
 
@@ -27,15 +28,16 @@ export function extremesOf(values, range, percents) {
   if (range !== "rescale" && range !== "percentile") {
     return null;
   }
-  const finite = values.filter(Number.isFinite);
+  const { ends, areFinite } = extentOf(values);
+  const finite = areFinite ? values : values.filter(Number.isFinite);
   if (finite.length === 0) {
     return [NaN, NaN];
   }
   if (range === "rescale") {
-    return [finite.reduce((a, b) => Math.min(a, b)), finite.reduce((a, b) => Math.max(a, b))];
+    return ends;
   }
-  finite.sort();
-  return percents.map((percent) => percentile(finite, percent));
+  const sorted = finite.toSorted();
+  return percents.map((percent) => percentile(sorted, percent));
 }
 
 /** Interpolate linearly between sorted numbers, as numpy.percentile does. */
@@ -102,13 +104,9 @@ const MAX_WHOLE = 2 ** 31 - 1; // of the integers of bit operators
  * cannot guess on which side of black and white those of an edge map lie. They need numbers of 32 bits.
  */
 function saturated(values) {
-  let [least, most] = [0, 0];
-  for (let place = 0; place < values.length; place++) {
-    least = Math.min(least, values[place]);
-    most = Math.max(most, values[place]);
-  }
-  if (!(least > -MAX_WHOLE && most < MAX_WHOLE)) {
-    return new Uint8ClampedArray(values); // NaN, too
+  const { ends, areFinite } = extentOf(values);
+  if (!areFinite || ends[0] < -MAX_WHOLE || ends[1] > MAX_WHOLE) {
+    return new Uint8ClampedArray(values);
   }
   const pixels = new Uint8ClampedArray(values.length);
   for (let place = 0; place < pixels.length; place++) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
-const { finiteEnds } = await import(new URL("colors.mjs", explore));
+const { extentOf } = await import(new URL("extent.mjs", explore));
 const { histogramOf } = await import(new URL("histogram.mjs", explore));
 const { pixelRule, pixelsOf, unclippedEnds } = await import(new URL("pixels.mjs", explore));
 
@@ -44,10 +44,10 @@ for (const [name, valueAt] of Object.entries(MAPS)) {
       test(`a histogram counts each value: ${name}, ${range}, ${maxValue}`, () => {
         const values = Float64Array.from({ length: 2048 }, (_, place) => valueAt(place));
         const finite = values.filter(Number.isFinite);
-        const ends = finiteEnds(values);
+        const { ends } = extentOf(values);
         assert.deepEqual(ends, [Math.min(...finite), Math.max(...finite)]);
         const unclipped = unclippedEnds(range, maxValue, null);
-        const counted = histogramOf(values, ends, unclipped);
+        const counted = histogramOf(values, unclipped);
         assert.deepEqual(counted, countEach(values, ends, range, maxValue));
       });
     }
@@ -56,8 +56,8 @@ for (const [name, valueAt] of Object.entries(MAPS)) {
 
 test("a map without finite values has no ends and an empty histogram", () => {
   const values = Float64Array.of(NaN, Infinity);
-  assert.deepEqual(finiteEnds(values), [0, 0]);
-  const { all, count } = histogramOf(values, [0, 0], [-0.5, 255]);
+  assert.deepEqual(extentOf(values).ends, [0, 0]);
+  const { all, count } = histogramOf(values, [-0.5, 255]);
   assert.deepEqual([Math.max(...all), count], [0, 1]);
 });
 
