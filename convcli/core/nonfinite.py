@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import ImageInfo, SumTypes, smallest_integer
+from convcli.core.folding import Signs
 from convcli.core.methods.base import borrow, give_back
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.geometry import Geometry
@@ -144,18 +145,33 @@ class NonFinite:
         types: the weights, divided by the divisor.
         geometry: of the strips.
         channels: of the image.
+        signs: where the weights stand for one above 0, and for one below; None if they tell that.
     """
 
-    def __init__(self, types: SumTypes, geometry: Geometry, channels: int) -> None:
+    def __init__(
+        self, types: SumTypes, geometry: Geometry, channels: int, signs: Signs | None = None
+    ) -> None:
         self.weights, self.geometry, self.channels = types.weights, geometry, channels
+        self._given_signs = signs
+
+    @cached_property
+    def _above_and_below(self) -> Signs:
+        return self._given_signs or (np.greater(self.weights, 0), np.less(self.weights, 0))
+
+    @cached_property
+    def _weighs(self) -> NDArray[np.bool]:
+        above, below = self._above_and_below
+        return above | below
 
     @cached_property
     def _support(self) -> Counts:
-        return Counts((self.weights != 0).astype(np.int8), self.geometry, self.channels)
+        return Counts(self._weighs.astype(np.int8), self.geometry, self.channels)
 
     @cached_property
     def _signs(self) -> Counts:
-        return Counts(np.sign(self.weights).astype(np.int8), self.geometry, self.channels)
+        above, below = self._above_and_below
+        signs = np.subtract(above, below, dtype=np.int8)
+        return Counts(signs, self.geometry, self.channels)
 
     @cached_property
     def _offsets(self) -> tuple[list[int], list[int]] | None:
@@ -163,12 +179,12 @@ class NonFinite:
 
         None for many weights, and for a bank.
         """
-        if self.weights.ndim == 4 or np.count_nonzero(self.weights) > MOST_TAPS:
+        if self.weights.ndim == 4 or np.count_nonzero(self._weighs) > MOST_TAPS:
             return None
         width, (down, along) = self.geometry.padded_shape[1], self.geometry.dilation
         positive, negative = (
             [row * down * width + column * along for row, column in np.argwhere(signs).tolist()]
-            for signs in (np.greater(self.weights, 0), np.less(self.weights, 0))
+            for signs in self._above_and_below
         )
         return positive, negative
 
@@ -178,7 +194,7 @@ class NonFinite:
 
     def windows(self, places: NDArray[np.bool], rows: int) -> NDArray[np.bool]:
         """Return the windows of some output rows that weigh one of some places."""
-        if self.weights.all():
+        if self._weighs.all():
             return self._dense_windows(places, rows)
         if self._offsets is not None:
             found = self._flat_windows([(places, self._offsets[0] + self._offsets[1])], rows)

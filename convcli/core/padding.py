@@ -19,6 +19,7 @@ from convcli.geometry import Geometry, Pads, conv_geometry
 CACHED_PLACES = 1 << 16  # longer axes are indexed strip by strip
 MAX_GATHERED_VALUES = 1 << 14  # values of a padded image; fewer are gathered at once
 LONGEST_SIDE = 2**31 - 1  # pixels of a padded image
+FEW_COLUMNS = 16  # of a border, that are copied as they are
 OUTSIDE = -1  # the index of a place that holds the fill value
 
 
@@ -183,14 +184,20 @@ class PaddedRows:
     def copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
         """Copy whole rows of an image, and the border on their left and right."""
         if self.gapless[1]:
-            out[...] = source[:, self.columns]
+            # A third of the time of an index, in color; mode "clip" stands for OUTSIDE, too.
+            out[...] = source.take(self.columns, axis=1, mode="clip")
             if self.has_fill:
                 out[:, self.columns == OUTSIDE] = self.fill
             return
         inside = out[:, self.inside]
         inside[...] = source
         for side, columns in self.sides:
-            out[:, side] = self.fill if self.has_fill else inside[:, columns]
+            if self.has_fill:
+                out[:, side] = self.fill
+            elif len(columns) > 1:
+                out[:, side] = inside.take(columns, axis=1, mode="clip")
+            else:
+                repeat(inside[:, columns], out[:, side])
 
     def index(self, first: int, count: int) -> NDArray[np.intp]:
         """Return the index of the image's row that each row of a strip shows."""
@@ -267,6 +274,20 @@ class OverwrittenImage(PaddedImage):
             self.rows.copy_columns(self.kept[self.places[index[outside]]], out[outside])
         if self.rows.has_fill:
             out[index == OUTSIDE] = self.rows.fill
+
+
+def repeat(column: NDArray[Any], out: NDArray[Any]) -> None:
+    """Store a column, (rows, 1, C), in all columns of an array, by doubling.
+
+    numpy copies the values of one pixel at a time: 100 columns in color take two fifths of the
+    time.
+    """
+    done = out.shape[1] if out.shape[2] == 1 else min(FEW_COLUMNS, out.shape[1])
+    out[:, :done] = column
+    while done < out.shape[1]:
+        more = min(done, out.shape[1] - done)
+        out[:, done : done + more] = out[:, :more]
+        done += more
 
 
 def pad_array(

@@ -24,12 +24,13 @@ from convcli.core.dtypes import (
     choose_types,
     real_number,
 )
+from convcli.core.folding import Folding, Signs
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.core.methods.helix import HelixMethod
 from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
-from convcli.core.strips import without_gaps, without_outer_taps
+from convcli.core.strips import without_gaps
 from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name
 
@@ -51,10 +52,12 @@ class Plan:
         channels: of the image.
         shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
         windows: the geometry of the strips, which may leave out what no tap reads, and taps that
-            read only zeros.
+            read what others do.
         costs: estimated nanoseconds a value of each method that was considered, by name, with that
             of ``method``, which is the cheapest unless another one was asked for.
         requested: the method asked for, or ``auto``.
+        signs: where ``types.weights`` stand for a weight above 0, and for one below; None if they
+            tell that themselves.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Plan:
         windows: Geometry,
         costs: dict[str, float],
         requested: str,
+        signs: Signs | None = None,
     ) -> None:
         self.methods = methods
         self.geometry = geometry
@@ -78,6 +82,7 @@ class Plan:
         self.windows = windows
         self.costs = costs
         self.requested = requested
+        self.signs = signs
 
     @property
     def method(self) -> str:
@@ -113,6 +118,7 @@ class Plan:
             self.windows,
             self.costs,
             self.requested,
+            self.signs,
         )
 
     @cached_property
@@ -152,7 +158,7 @@ class Plan:
     @cached_property
     def nonfinite(self) -> NonFinite:
         """The windows that weigh NaN, infinities or outliers."""
-        return NonFinite(self.types, self.windows, self.channels)
+        return NonFinite(self.types, self.windows, self.channels, self.signs)
 
     @property
     def error_bound(self) -> float:
@@ -312,45 +318,58 @@ def _plan(
     bias: Bias,
     method: str,
     floats: np.dtype[np.generic] | None,
+    *,
+    fewer_taps: bool = True,
 ) -> Plan:
     """Choose geometry, types and methods; the arguments but for the weights are checked."""
     check_finite(kernel)
     weights = as_applied(kernel, options.operation)
     sizes = _sizes if _is_plain(options) else _sizes.__wrapped__
-    geometry, taps, windows, padded_rows = sizes(
-        shape, weights.shape[-2:], options, fewer_taps=method == "auto"
+    geometry, folding, windows, padded_rows = sizes(
+        shape, weights.shape[-2:], options, fewer_taps=fewer_taps and method == "auto"
     )
     channels = shape[2] if len(shape) == 3 else 1
     map_shape = geometry.output_shape + (shape[2:] if weights.ndim == 2 else weights.shape[:-3])
     bank = weights[np.newaxis] if weights.ndim == 3 else weights
     fill = padded_rows.fill
     types = choose_types(image, bank, fill, divisor, bias, floats)
-    types = types._replace(weights=types.weights[..., *taps])
+    signs = None
+    if folding is not None:
+        whole: NDArray[Any] = types.weights
+        if folding.adds and not types.is_exact:
+            whole = whole.astype(DOUBLE, copy=False)
+            signs = folding.signs(whole)
+        types = types._replace(weights=folding.weights(whole))
+        if not (types.is_exact or np.isfinite(types.weights).all()):
+            arguments = shape, image, options, divisor, bias, method, floats
+            return _plan(kernel, *arguments, fewer_taps=False)
     methods, costs = choose_methods(Problem(image, types, windows, fill, channels), method)
-    return Plan(methods, geometry, padded_rows, types, channels, map_shape, windows, costs, method)
+    return Plan(
+        methods, geometry, padded_rows, types, channels, map_shape, windows, costs, method, signs
+    )
 
 
 @lru_cache(maxsize=8)
 def _sizes(
     shape: tuple[int, ...], kernel: Pair, options: ConvOptions, *, fewer_taps: bool
-) -> tuple[Geometry, tuple[slice, slice], Geometry, PaddedRows]:
+) -> tuple[Geometry, Folding | None, Geometry, PaddedRows]:
     """Return what depends on sizes alone: a kernel that is new seldom has a new size.
 
-    ``fewer_taps`` allows to leave taps out that only lie in zero padding.
-
     Returns:
-        The geometry; rows and columns of the kernel that are summed; the geometry of strips without
-        gaps; and the rows of the padded image.
+        The geometry; which taps become fewer, if ``fewer_taps`` allows it and some do; the geometry
+        of strips without gaps; and the rows of the padded image.
     """
     geometry = options.geometry(shape, kernel)
     check_sides(geometry)
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0
-    read, taps = geometry, (slice(None), slice(None))
-    if fewer_taps and border in ("zero", "constant") and fill == 0:
-        read, taps = without_outer_taps(geometry)
+    read, folding = geometry, Folding.of(geometry, border, fill) if fewer_taps else None
+    if folding is not None:
+        read = folding.windows(geometry)
+    if read == geometry:
+        folding = None
     windows = without_gaps(read, shape[2] if len(shape) == 3 else 1)
-    return geometry, taps, windows, PaddedRows(read, border, fill, windows)
+    return geometry, folding, windows, PaddedRows(read, border, fill, windows)
 
 
 def _checked_bias(bias: Any, kernel: tuple[int, ...]) -> Bias:

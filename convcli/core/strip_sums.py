@@ -115,9 +115,11 @@ class Strip:
         if rest.size:
             rest[...] = 0
         self.padded.copy(self.first, self.values)
-        if self.is_exact or method.sums_all:
+        # Weights that stand for opposite ones may be 0, which no pass reads.
+        if self.is_exact or (method.sums_all and self.plan.signs is None):
             return self.sum_windows()
-        if method.precision is None and self.values.size <= SINGLE_THREAD_DOT:
+        is_small = self.values.size <= SINGLE_THREAD_DOT
+        if is_small and method.precision is None and not method.sums_all:
             # Whatever a window reads that is not finite would spread to its sum.
             sums = self.sum_windows()
             if sums is not None and have_finite_squares(sums):
@@ -132,9 +134,12 @@ class Strip:
             if left_out.windows.all():
                 shape = left_out.windows.shape
                 return left_out.store(self.workspace.take_sums(shape, self.plan.types.result))
-            if not math.isfinite(high - low):  # a number that this type does not hold
+            # A number that this type does not hold.
+            if not (math.isfinite(high - low) or method.sums_all):
                 return None
-        if method.precision is None:
+        if method.sums_all:
+            sums = self.sum_windows()
+        elif method.precision is None:
             sums = self._double_sums(method)
         else:
             sums = self._single_sums(method, method.precision, low, high)

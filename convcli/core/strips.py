@@ -1,4 +1,4 @@
-"""Strips without gaps: only the rows and columns that taps read, and only taps that read pixels.
+"""Strips without gaps: only the rows and columns that taps read.
 
 A wide dilation or stride leaves rows and columns unread between the taps. Where most of a strip
 would be such gaps, the strip holds the ``k`` rows (or columns) of each window next to each other
@@ -9,38 +9,10 @@ from __future__ import annotations
 
 from convcli.geometry import Geometry, Pads, Pair
 
-COLUMN_GAPS = 16  # padded columns per column that is read, beyond which the gaps are left out
+COLUMN_GAPS = 5  # padded columns per column that is read, beyond which the gaps are left out
 ROW_GAPS = 4  # padded rows per row that is read, beyond which the gaps are left out
 LARGE_STRIP = 1 << 25  # bytes; beyond, both factors are 2
 ITEM = 8  # bytes of a number at most
-
-
-def without_outer_taps(geometry: Geometry) -> tuple[Geometry, tuple[slice, slice]]:
-    """Leave out the outer taps that lie in the padding in every window, where that holds zeros.
-
-    Of a 3x3 kernel with a dilation of 18 on a map of 7x7, only the middle tap ever reads a pixel.
-
-    Returns:
-        The windows, and which rows and columns of the kernel they have.
-
-    >>> from convcli.geometry import conv_geometry
-    >>> wide = conv_geometry((7, 7), (3, 3), "same", dilation=18)
-    >>> without_outer_taps(wide)[0].kernel
-    (1, 1)
-    """
-    kept, pads = [], []
-    for axis, size in enumerate(geometry.input_shape):
-        taps, stride, before, dilation = geometry.along(axis)
-        after = geometry.pads[2 * axis + 1]
-        last_window = (geometry.output_shape[axis] - 1) * stride - before
-        # A tap is left out if it is before the image in the last window, or after it in the first.
-        first = min(max(-(last_window // dilation), 0), before // dilation, taps - 1)
-        stop = max(-(-(size + before) // dilation), taps - after // dilation, first + 1)
-        kept.append(slice(first, min(stop, taps)))
-        pads += [before - first * dilation, after - (taps - kept[-1].stop) * dilation]
-    rows, columns = kept
-    kernel = rows.stop - rows.start, columns.stop - columns.start
-    return geometry._replace(kernel=kernel, pads=Pads(*pads)), (rows, columns)
 
 
 def without_gaps(geometry: Geometry, channels: int) -> Geometry:

@@ -11,7 +11,7 @@ from convcli import GeometryError, cross_correlate, pool
 from convcli.core import strips
 from convcli.core.memory import estimated_bytes
 from convcli.core.padding import border_at, border_index
-from convcli.core.strips import without_gaps, without_outer_taps
+from convcli.core.strips import without_gaps
 from convcli.geometry import ConvOptions, conv_geometry
 
 MIB = 1 << 20
@@ -141,40 +141,6 @@ def test_only_the_axis_with_gaps_loses_them():
 
 SMALL = st.tuples(*[st.integers(1, 6)] * 2)
 PADS = st.sampled_from(["same", "full", 0, 40, (0, 7, 30, 1)])
-
-
-@given(SMALL, SMALL, PADS, SMALL, SMALL)
-def test_taps_that_read_a_pixel_stay(shape, kernel, padding, stride, dilation):
-    try:
-        geometry = conv_geometry(shape, kernel, padding, stride, dilation)
-    except GeometryError:
-        return
-    read, kept = without_outer_taps(geometry)
-    assert read.output_shape == geometry.output_shape
-    assert min(read.pads) >= 0
-    for axis, part in enumerate(kept):
-        taps, step, before, apart = geometry.along(axis)
-        windows = np.arange(geometry.output_shape[axis])[:, np.newaxis] * step
-        places = windows + np.arange(taps) * apart - before
-        reads = ((places >= 0) & (places < shape[axis])).any(axis=0)
-        assert not reads[: part.start].any()
-        assert not reads[part.stop :].any()
-        new_places = windows + np.arange(read.kernel[axis]) * apart - read.along(axis)[2]
-        np.testing.assert_array_equal(places[:, part], new_places)
-
-
-def test_taps_that_read_only_zeros_are_left_out():
-    for shape, kernel, dilation, left in [
-        ((33, 33), (3, 3), 33, (1, 1)),
-        ((33, 33), (3, 3), 32, (3, 3)),
-        ((1, 1), (5, 3), 1, (1, 1)),
-        ((245, 2), (11, 11), 2, (11, 1)),
-        ((2, 3), (9, 9), 1, (3, 5)),
-    ]:
-        geometry = conv_geometry(shape, kernel, "same", dilation=dilation)
-        assert without_outer_taps(geometry)[0].kernel == left
-    far = conv_geometry((5, 5), (3, 3), 100, stride=200)
-    assert without_outer_taps(far)[0].output_shape == (2, 2)
 
 
 @pytest.mark.parametrize("border", BORDERS)
