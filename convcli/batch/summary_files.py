@@ -33,8 +33,8 @@ def write_summary(
         return notes
     from pathlib import Path
 
-    from convcli.plotting.contact_sheet import draw_results
     from convcli.plotting.labels import reading_facts
+    from convcli.plotting.result_tiles import draw_results
     from convcli.plotting.save import save_figure
 
     if summary.kind == "grid":

@@ -12,9 +12,10 @@ from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
-from convcli.plotting.contact_sheet import draw_results, draw_sheet, input_tile, result_tile
+from convcli.plotting.contact_sheet import draw_sheet
 from convcli.plotting.filter_figure import draw_filtering
 from convcli.plotting.heatmap import kernel_heatmaps
+from convcli.plotting.result_tiles import draw_results, input_tile, result_tile
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.sheet_tile import Corner, SheetTile
 from convcli.plotting.style import THEMES

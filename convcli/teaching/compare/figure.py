@@ -16,15 +16,15 @@ from convcli.core.digits import reliable_values
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.contact_sheet import (
+from convcli.plotting.contact_sheet import draw_sheet
+from convcli.plotting.labels import alpha_facts, conv_facts, format_short, named_in_headings
+from convcli.plotting.result_tiles import (
     common_combine,
-    draw_sheet,
     image_tile,
     input_tile,
     result_tile,
     scale_facts,
 )
-from convcli.plotting.labels import alpha_facts, conv_facts, format_short, named_in_headings
 from convcli.plotting.sheet_tile import Corner, SheetTile
 from convcli.plotting.signal_plot import extent_text
 from convcli.signals import SampleAxis

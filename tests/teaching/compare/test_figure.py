@@ -8,7 +8,7 @@ from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec
-from convcli.plotting.contact_sheet import draw_results
+from convcli.plotting.result_tiles import draw_results
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison
 
