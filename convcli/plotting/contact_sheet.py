@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -14,24 +15,33 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convcli.choices import Scale
-from convcli.errors import UsageError
+from convcli.errors import UsageError, percent_text
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
 from convcli.plotting.axes import WIDE, DrawnImage, number_cell, widest_text
 from convcli.plotting.color_wheel import wheel_part
-from convcli.plotting.heatmap import arrangement, divisor_text, kernel_part
+from convcli.plotting.heatmap import (
+    arrangement,
+    color_kernel_part,
+    divisor_text,
+    kernel_part,
+    legible_length,
+)
 from convcli.plotting.image_panel import (
     Bar,
     ImagePanel,
     beyond_note,
+    beyond_share,
     boxed_image,
     color_note,
     common_range,
+    mapped_ends,
     number_notes,
     value_bar,
 )
 from convcli.plotting.labels import (
     DIRECTION_NOTE,
+    format_short,
     text_width,
 )
 from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
@@ -50,13 +60,15 @@ MAX_CAPTIONED = (
 )
 
 # All in inches.
-_LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.8  # longer side of a tile
+_LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.55  # longer side of a tile
 _BESIDE_TILE = 0.6  # what stands beside a tile
 _LARGEST_CELL = 0.6
 _COMPACT_TILE = 0.95
 _KERNEL_SHARE, _COMPACT_KERNEL_SHARE = 0.45, 0.72  # of the longer side of a tile, for its kernel
+_MOST_FOR_WEIGHTS = 1.3  # how much larger than its result a kernel with legible weights may be
 _LEAST_SCALE = 0.5  # below it, detail goes: captions beside smaller images only grow taller
 _SHRINK_STEP, _LEAST_SHRINK = 0.94, 0.4  # so that all columns fit the page
+_FEWEST_LETTERS, _MOST_LETTERS = 7, 11  # of a title in one line above a narrow tile
 _CORNER_COLOR = "tab:orange"
 _LABEL_GAP = 0.08  # inches; a tick with its gap
 
@@ -119,7 +131,13 @@ def draw_sheet(
                 PagePlan(signal_rows(bare, together, common=is_common), ["sizes and extremes"]),
             ]
             return compose(plans, title=title, facts=facts, unit=unit, by_part=True)
-        plans_of = partial(_image_plans, tiles, together, common=is_common, is_compact=is_compact)
+        is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
+        colored = _colored(tiles, common=is_common, is_small=is_small)
+        if not is_small and not is_compact:
+            facts = ", ".join([facts] * bool(facts) + _scale_facts(colored))
+        plans_of = partial(
+            _image_plans, colored, together, is_small=is_small, is_compact=is_compact
+        )
         has_pairs = theme().is_fixed and together > 1 and options.layout is None
         return compose(
             plans_of(), others=[plans_of(is_upright=True)] * has_pairs, title=title, facts=facts,
@@ -154,20 +172,28 @@ def _with_divisor(tile: SheetTile) -> SheetTile:
     return tile._replace(caption=caption, short=", ".join(filter(None, [tile.short, factor])))
 
 
-class _Colors(NamedTuple):
-    """The ends of the colors of a tile, and its color bar."""
-
-    ends: tuple[float, float]
-    bar: Bar | None
-
-
-def _choose_colors(
-    tiles: Sequence[SheetTile], panels: Sequence[ImagePanel], *, common: bool
-) -> tuple[list[_Colors], list[object]]:
-    """Return the colors of each tile, and what stands for the scale that it shares.
+class _ColoredTile(NamedTuple):
+    """A tile, what it draws, the ends of its colors, its color bar, and the scale that it shares.
 
     A tile with a scale of its own shares None.
     """
+
+    tile: SheetTile
+    panel: ImagePanel
+    ends: tuple[float, float]
+    bar: Bar | None
+    shared: object
+
+
+def _colored(tiles: Sequence[SheetTile], *, common: bool, is_small: bool) -> list[_ColoredTile]:
+    """Return tiles with their colors."""
+    white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
+    panels = [
+        ImagePanel(white, 255)
+        if tile.pixels is None
+        else ImagePanel(tile.pixels, tile.max_value, tile.centered)
+        for tile in tiles
+    ]
     keys: list[object] = []
     sharing: dict[object, list[ImagePanel]] = {}
     for n, (tile, panel) in enumerate(zip(tiles, panels, strict=True)):
@@ -176,22 +202,27 @@ def _choose_colors(
         shares = tile.mapped is None and (common or panel.max_value is not None)
         keys.append(kind if shares else n)
         sharing.setdefault(keys[-1], []).append(panel)
-    colors: dict[object, _Colors] = {}
+    colors: dict[object, tuple[tuple[float, float], Bar | None]] = {}
     for key, tile, panel in zip(keys, tiles, panels, strict=True):
         if key not in colors:
             ends = common_range(sharing[key])
             is_zero = tile.centered and not any(other.pixels.any() for other in sharing[key])
             bar = value_bar(panel, ends, unit=tile.unit, mapped=tile.mapped, sharing=sharing[key])
-            bar = None if is_zero else bar
-            colors[key] = _Colors(ends, bar)
-    return [colors[key] for key in keys], [None if isinstance(key, int) else key for key in keys]
+            colors[key] = ends, None if is_zero else bar
+    bars_beside = {isinstance(key, int) for key, (_, bar) in colors.items() if bar}
+    # A shared bar must not seem to be that of its neighbor.
+    is_each = is_small and len(bars_beside) > 1
+    return [
+        _ColoredTile(tile, panel, *colors[key], None if is_each or isinstance(key, int) else key)
+        for tile, panel, key in zip(tiles, panels, keys, strict=True)
+    ]
 
 
 def _image_plans(
-    tiles: Sequence[SheetTile],
+    colored: Sequence[_ColoredTile],
     together: int,
     *,
-    common: bool,
+    is_small: bool,
     is_compact: bool,
     is_upright: bool = False,
 ) -> list[PagePlan]:
@@ -199,25 +230,9 @@ def _image_plans(
 
     With ``is_upright``, tiles that belong together stand below each other.
     """
-    white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
-    panels = [
-        ImagePanel(white, 255)
-        if tile.pixels is None
-        else ImagePanel(tile.pixels, tile.max_value, tile.centered)
-        for tile in tiles
-    ]
-    colors, shared = _choose_colors(tiles, panels, common=common)
-    is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
-    bars_beside = {key is None for key, each in zip(shared, colors, strict=True) if each.bar}
-    if is_small and len(bars_beside) > 1:  # a shared bar must not seem to be that of its neighbor
-        shared = [None] * len(tiles)
+    tiles, panels = [each.tile for each in colored], [each.panel for each in colored]
     # Compact tiles have no bar from which a value could be read.
-    meanings = [
-        ["", ""]
-        if is_compact
-        else [color_note(panel, scheme.ends, tile.mapped), beyond_note(panel, scheme.ends)]
-        for tile, panel, scheme in zip(tiles, panels, colors, strict=True)
-    ]
+    meanings = ["" if is_compact else _meaning(each, is_small=is_small) for each in colored]
     notes = ["\n".join(number_notes([panel])) for panel in panels]
     is_free = theme().is_fixed and figure_options().layout is None  # as many as fit, if smaller
     images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]
@@ -243,36 +258,46 @@ def _image_plans(
     def rows(scale: float, *, numbers: bool, ticks: bool, captions: bool) -> Rows:
         parts = []
         sides = boxes(scale, numbers=numbers)
-        for tile, panel, scheme, key, meaning, note, box in zip(
-            tiles, panels, colors, shared, meanings, notes, sides, strict=True
-        ):
+        for each, meaning, note, box in zip(colored, meanings, notes, sides, strict=True):
+            tile, panel = each.tile, each.panel
             words = [tile.caption if captions else tile.short]
-            words += meaning if captions or not is_small else ()
+            words += [meaning] * (captions or not is_small)
             caption = "\n".join(filter(None, [*words, note]))
             if tile.pixels is None:
                 parts.append(blank(box, tile.title, caption))
                 continue
             part = boxed_image(
-                panel, box, scheme.ends, title=tile.title, caption=caption,
-                bar=scheme.bar if key is None and is_small else None,
+                panel, box, each.ends, title=tile.title, caption=caption,
+                bar=each.bar if each.shared is None and is_small else None,
                 pads=tile.pads, ticks=ticks, numbers=numbers,
                 mark=None if tile.mark is None else tile.mark[:2],
             )  # fmt: skip
             side = kernel_share * max(box)
-            parts.append(_with_details(part, tile, panel, scheme.ends, side, ticks=ticks))
+            if is_compact and tile.kernels is not None and not theme().is_fixed:
+                legible = legible_length(tile.kernels)
+                largest = _MOST_FOR_WEIGHTS * max(box) * max(arrangement(len(tile.kernels.maps)))
+                side = max(side, legible) if legible <= largest else side
+            parts.append(_with_details(part, each, side, ticks=ticks, in_colors=not is_small))
         if not is_small:  # smaller letters, and narrow tiles
-            parts = [part._replace(is_small=True, letters=7) for part in parts]
+            parts = [
+                part._replace(is_small=True, letters=_letters_in_line(part.title)) for part in parts
+            ]
         wheels = [n for n, tile in enumerate(tiles) if tile.is_direction][:1]
         across = len(tiles) if is_free else most
-        return _with_bars(
-            parts, colors, shared, across, together, wheels=wheels, is_upright=is_upright
-        )
+        return _with_bars(parts, colored, across, together, wheels=wheels, is_upright=is_upright)
 
-    in_color = [f"{t.title}: {text}" for t, (text, _) in zip(tiles, meanings, strict=True) if text]
+    in_color = [
+        f"{each.tile.title}: {text}"
+        for each in colored
+        if not is_compact and (text := color_note(each.panel, each.ends, each.tile.mapped))
+    ]
     keys = [text for tile in tiles for text in tile.legend] + in_color[: len(in_color) == 1]
     legend = " · ".join(dict.fromkeys(keys))
     detail = {"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}
-    plans = [PagePlan(partial(rows, **detail))]
+    is_large = not is_small and not is_compact
+    ticked = ["tick labels"] * figure_options().axes
+    lacks = [*ticked, "sizes and extremes"] * (is_large and any(tile.caption for tile in tiles))
+    plans = [PagePlan(partial(rows, **detail), lacks)]
     for name, left_out in (
         ("numbers", NO_ROOM_FOR_NUMBERS), ("ticks", "tick labels"),
         ("captions", "sizes and extremes"),
@@ -285,6 +310,40 @@ def _image_plans(
     across = max(most // together * together, together)
     shrink = 1.0 if is_compact else _shrink(plans[0].rows, math.ceil(len(tiles) / across))
     return [each._replace(rows=_scaled(each.rows, shrink)) for each in plans]
+
+
+def _meaning(colored: _ColoredTile, *, is_small: bool) -> str:
+    """Return lines on what the colors of a tile mean.
+
+    In a sheet of many tiles, whose heading says how many values lie beyond the colors, those with
+    a scale of their own have its ends alone.
+    """
+    tile, panel, ends, bar, shared = colored
+    note = color_note(panel, ends, tile.mapped)
+    if is_small:
+        return "\n".join(filter(None, [note, beyond_note(panel, ends)]))
+    if note or bar is None or shared is not None:
+        return note
+    low, high = map(format_short, mapped_ends(panel, ends, tile.mapped))
+    return f"±{high}" if low == f"-{high}" else f"{low} to {high}"
+
+
+def _scale_facts(colored: Sequence[_ColoredTile]) -> list[str]:
+    """Return what a sheet of many tiles says of their colors in its heading."""
+    facts = []
+    if any(each.bar is not None and each.shared is None for each in colored):
+        facts.append("the ends of the colors above each tile")
+    if share := max(beyond_share(each.panel, each.ends) for each in colored):
+        facts.append(f"up to {percent_text(share)} of a tile's values beyond the colors")
+    if any(each.tile.kernels is not None and each.tile.kernels.is_rgb for each in colored):
+        facts.append("kernels: red, green and blue are weights, gray is 0")
+    return facts
+
+
+def _letters_in_line(title: str) -> int:
+    """Return how many letters of a title a narrow tile has room for: its longest word, if short."""
+    longest = max(map(len, re.findall(r"[^\s-]+-?", title)), default=0)
+    return min(max(longest, _FEWEST_LETTERS), _MOST_LETTERS)
 
 
 def _shrink(rows_of: RowsOf, most_rows: int) -> float:
@@ -314,21 +373,20 @@ def _most_across(panels: Sequence[ImagePanel], count: int) -> int:
 
 
 def _with_details(
-    part: Part,
-    tile: SheetTile,
-    panel: ImagePanel,
-    ends: tuple[float, float],
-    kernel_side: float,
-    *,
-    ticks: bool,
+    part: Part, colored: _ColoredTile, kernel_side: float, *, ticks: bool, in_colors: bool
 ) -> Part:
     """Return a tile with its kernel at the left and its magnified corner at the right.
 
-    The corner's first and last row and column have their numbers in the tile.
+    The corner's first and last row and column have their numbers in the tile. With ``in_colors``,
+    a kernel over three channels is drawn as colors.
     """
+    tile, panel, ends = colored.tile, colored.panel, colored.ends
     parts = [part]
     if tile.kernels is not None:
-        parts.insert(0, kernel_part(tile.kernels, kernel_side, is_bare=True)(1.0))
+        if in_colors and tile.kernels.is_rgb:
+            parts.insert(0, color_kernel_part(tile.kernels, kernel_side))
+        else:
+            parts.insert(0, kernel_part(tile.kernels, kernel_side, is_bare=True)(1.0))
     if tile.corner is not None:
         (top, left, length), fine = tile.corner, tile.fine
         pixels = panel.pixels if fine is None else fine
@@ -392,8 +450,7 @@ def _draw_corner(
 
 def _with_bars(
     parts: Sequence[Part],
-    colors: Sequence[_Colors],
-    shared: Sequence[object],
+    colored: Sequence[_ColoredTile],
     most: int,
     together: int,
     *,
@@ -404,12 +461,10 @@ def _with_bars(
 
     The color wheel stands beside the row of the tile in ``wheels``, if there is one.
     """
-    bars = {}
-    for key, scheme in zip(shared, colors, strict=True):
-        if key is not None and scheme.bar is not None and figure_options().bars:
-            bars[key] = scheme.bar
+    has_bars = figure_options().bars
+    bars = {e.shared: e.bar for e in colored if e.shared is not None and e.bar and has_bars}
     widths = [bar.space(below=False) + theme().line for bar in bars.values()]
-    shown = wheels if figure_options().bars else ()
+    shown = wheels if has_bars else ()
     widths += [wheel_part().width + theme().line for _ in shown]
     if is_upright:
         rows, row_of = _upright(parts, sum(widths), together)
@@ -419,7 +474,7 @@ def _with_bars(
         row_of = [n // len(rows[0]) for n in range(len(parts))]
     beside_rows: list[list[Part]] = [[] for _ in rows]
     for key, bar in bars.items():
-        holders = [n for n, other in enumerate(shared) if other == key]
+        holders = [n for n, each in enumerate(colored) if each.shared == key]
         row = row_of[holders[0]]
         height = max(parts[n].box[1] for n in holders if row_of[n] == row)
         is_for_all = row < row_of[holders[-1]] and len(holders) == len(parts)

@@ -80,7 +80,7 @@ class HeatmapGroup(NamedTuple):
 
     The values are weights times ``divisor``. The colors are those of numbers of both signs where
     some are negative or ``is_signed``, which groups on one scale have in common. ``name`` is that
-    of the numbers.
+    of the numbers. ``is_rgb`` says that the maps are the three channels of one kernel.
     """
 
     maps: tuple[Heatmap, ...]
@@ -88,6 +88,7 @@ class HeatmapGroup(NamedTuple):
     divisor: float
     is_signed: bool = False
     name: str = "weight"
+    is_rgb: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -195,7 +196,7 @@ def kernel_part(
                 name = _name_lines(heatmap.title, each[0])
                 axes.set_title(name, fontsize=theme().text, pad=2)
             rows, columns = heatmap.values.shape
-            texts = _texts_in(heatmap, each, widest, is_bare=is_bare)
+            texts = _texts_in(heatmap)
             drawn.append(DrawnImage(image, (rows, columns), texts, widest))
         if bar is not None:
             bar.draw(figure, left, top, box, tick_lines=int(count == 1))
@@ -223,21 +224,43 @@ def kernel_part(
             numbers_fit=all(
                 numbers_fit(each, heatmap.values.shape, widest)
                 for heatmap in group.maps
-                if _texts_in(heatmap, each, widest, is_bare=is_bare)
+                if _texts_in(heatmap)
             ),
         )
 
     return part
 
 
-def _texts_in(heatmap: Heatmap, inches: Box, widest: float, *, is_bare: bool) -> tuple[str, ...]:
-    """Return the numbers in the cells of a heat map of this width and height."""
-    rows, columns = heatmap.values.shape
-    if max(rows, columns) > MAX_TICKED:
-        return ()
-    if is_bare and not theme().is_fixed and not numbers_fit(inches, (rows, columns), widest):
-        return ()  # a slide names what it leaves out
-    return heatmap.texts
+def color_kernel_part(group: HeatmapGroup, longest: float) -> Part:
+    """Return a kernel over three channels as one image without ticks.
+
+    Its weights for a channel are the red, the green or the blue of a color; gray is 0.
+    """
+    weights = np.stack([heatmap.values for heatmap in group.maps], axis=-1)
+    colors = np.clip(0.5 + 0.5 * weights.astype(np.float64) / group.limit, 0, 1)
+    box = fit_box((colors.shape[0], colors.shape[1]), longest, thinnest=0.1)
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        axes = axes_at(figure, left, top, box)
+        axes.imshow(colors, interpolation="nearest", aspect="auto")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return []
+
+    return Part(draw, box)
+
+
+def legible_length(group: HeatmapGroup) -> float:
+    """Return the longer side in inches of bare heat maps whose weights are legible, 0 without."""
+    widest = widest_text([text for heatmap in group.maps for text in _texts_in(heatmap)])
+    longest: int = max(max(heatmap.values.shape) for heatmap in group.maps)
+    cell = number_cell(widest, theme().number * 1.001) if widest else 0.0
+    return cell * longest * max(arrangement(len(group.maps)))
+
+
+def _texts_in(heatmap: Heatmap) -> tuple[str, ...]:
+    """Return the numbers in the cells of a heat map, none where these are too many."""
+    return () if max(heatmap.values.shape) > MAX_TICKED else heatmap.texts
 
 
 def _name_height(group: HeatmapGroup, inches: float) -> float:
@@ -295,7 +318,8 @@ def kernel_heatmaps(
     maps = tuple(
         Heatmap(name, values, tuple(islice(texts, values.size))) for name, values in named_values
     )
-    return HeatmapGroup(maps, symmetric_limit(numbers), divisor or 1)
+    is_rgb = len(kernels) == 1 and len(maps) == kernels[0].matrix.size // maps[0].values.size == 3
+    return HeatmapGroup(maps, symmetric_limit(numbers), divisor or 1, is_rgb=is_rgb)
 
 
 def symmetric_limit(values: NDArray[np.generic]) -> float:

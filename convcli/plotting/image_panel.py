@@ -161,15 +161,31 @@ def color_note(
     """
     if panel.pixels.ndim == 2:
         return ""
-    if panel.max_value is not None:
-        if mapped is None or mapped == (0, panel.max_value):
-            return ""
-        start, span = mapped[0], mapped[1] - mapped[0]
-        first, last = (start + span * pixel / panel.max_value for pixel in ends)
-        ends = first, last
+    if panel.max_value is not None and mapped in (None, (0, panel.max_value)):
+        return ""
+    ends = mapped_ends(panel, ends, mapped)
     low, high = map(format_short, ends)
     middle = ", mid-gray 0" if ends[0] == -ends[1] else ""
     return f"each channel: black {low}{middle}, white {high}"
+
+
+def mapped_ends(
+    panel: ImagePanel, ends: tuple[float, float], mapped: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Return the values that have the colors of two ends, which may be pixels; see `color_note`."""
+    if panel.max_value is None or mapped is None:
+        return ends
+    start, span = mapped[0], mapped[1] - mapped[0]
+    first, last = (start + span * pixel / panel.max_value for pixel in ends)
+    return first, last
+
+
+def beyond_share(panel: ImagePanel, ends: tuple[float, float]) -> float:
+    """Return the share of plain numbers beyond the ends of the colors, 0 if a user set these."""
+    if panel.max_value is not None or figure_options().limits:
+        return 0.0
+    below, above, *_ = _count_beyond([panel], ends)
+    return (below + above) / panel.pixels.size
 
 
 def beyond_note(panel: ImagePanel, ends: tuple[float, float]) -> str:

@@ -449,3 +449,34 @@ def test_the_filters_of_a_bank_are_numbered_below_its_name(tmp_path, monkeypatch
         ranged = [each._replace(range=rule) for each in filters]
         figure = draw_results(image, [(each, filter_image(image, each, 8)) for each in ranged])
         assert said(figure).count("each tile stretched on its own") == count
+
+
+def test_many_results_of_color_filters_have_kernels_in_colors_and_the_ends_of_their_scales(legible):
+    image = ImageData(COLOR, 8)
+    weights = RNG.normal(size=(17, 3, 3, 3))
+    weights[0] = 0
+    weights[0, 0, 1, 1] = 2  # twice the red pixel
+    filters = [Filter(f"f{n}", (Kernel(each),), range="raw") for n, each in enumerate(weights)]
+    results = [(each, filter_image(image, each, None)) for each in filters]
+    options = FigureOptions(panels=("kernel", "result"))
+    figure = draw_results(image, results, scale="own", options=options)
+    legible(figure)
+    assert len(figure.axes) == 2 * 17
+    kernel, result = figure.axes[0].images[0], figure.axes[1].images[0]
+    colors = np.full((3, 3, 3), 0.5)
+    colors[1, 1, 0] = 1
+    np.testing.assert_allclose(kernel.get_array(), colors)
+    texts = [text.get_text() for text in figure.texts]
+    least, greatest = result.get_clim()
+    assert texts[texts.index("f0") - 1] == f"{least:g} to {greatest:g}"
+    assert texts[texts.index("f1") - 1] == f"±{figure.axes[3].images[0].get_clim()[1]:.5g}"
+    facts = " ".join(" ".join(texts).split())
+    assert "each result has its own scale, the ends of the colors above each tile" in facts
+    assert "kernels: red, green and blue are weights, gray is 0" in facts
+    assert "left out: tick labels, sizes and extremes" in facts
+
+
+def test_a_slide_holds_64_results():
+    figure = draw_sheet(SHEETS["64-images"], options=FigureOptions(theme="slide"))
+    assert sum(bool(axes.images) for axes in figure.axes) >= 64
+    assert "64" not in said(figure).partition("left out")[2]

@@ -337,10 +337,11 @@ def test_directions_say_what_their_colors_mean(legible):
     assert {"right", "top", "left", "bottom"} <= {*words}
 
 
-def test_many_results_have_only_their_names():
+def test_many_results_have_only_their_names_and_the_heading_says_so():
     image = IMAGES["gray"]
     made = [(OUTLINE_FILTER, filter_image(image, OUTLINE_FILTER, 8))] * 17
-    texts = [text.get_text() for text in draw_results(image, made).texts]
+    facts, *texts = [text.get_text() for text in draw_results(image, made).texts]
+    assert facts == "left out: tick labels, sizes and extremes"
     assert texts == ["outline"] * 17
 
 
