@@ -9,6 +9,8 @@ from convcli.plotting.page import PagePlan, compose
 from convcli.plotting.part import Part, PartOf, blank, plot_part
 from convcli.plotting.rows import Rows, beside, flow
 from convcli.plotting.save import NotebookFigure
+from convcli.plotting.signal_plot import are_signals
+from convcli.plotting.signal_sheet import signal_parts
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -24,6 +26,7 @@ from convcli.geometry import size_text
 from convcli.teaching.learn.estimate import Floats
 from convcli.teaching.learn.figure import (
     MAX_CHANNELS,
+    NARROW,
     channels_fact,
     error_part,
     heatmap_group,
@@ -33,6 +36,8 @@ from convcli.teaching.learn.figure import (
     most_decimals,
     result_on_scale,
     scale_losses,
+    shape_of,
+    signal_tiles,
 )
 from convcli.teaching.learn.images import images_of
 from convcli.teaching.learn.result import LearnResult
@@ -73,22 +78,26 @@ def draw_bank(
     """
     with style_context(options or FigureOptions()):
         true = [None] * len(filters) if truths is None else truths
+        first = filters[0]
+        count = count_text(len(filters), "filter")
+        over = f" over {len(first.channels)} channels" if first.weights.ndim > 2 else ""
+        facts = [f"{count} {size_text(first.weights.shape[-2:])}{over}", *channels_fact(first)]
+        images = images_of(first, *first.source)
+        facts += model_facts(images.model)
+        more = [f"{len(filters) - _MOST_ROWS} filters"] * (len(filters) > _MOST_ROWS)
+        if are_signals([images.before, images.after]):
+            plans = _signal_plans(filters[:_MOST_ROWS], names, truths, more)
+            return compose(plans, title=title, facts=", ".join(facts), unit="plots", by_part=True)
         rows = [
             _filter_row(learned, name, truth, _limit(filters, truths), is_first=not number)
             for number, (learned, name, truth) in enumerate(
                 zip(filters[:_MOST_ROWS], names, true, strict=False)
             )
         ]
-        first = filters[0]
-        count = count_text(len(filters), "filter")
-        over = f" over {len(first.channels)} channels" if first.weights.ndim > 2 else ""
-        facts = [f"{count} {size_text(first.weights.shape[-2:])}{over}", *channels_fact(first)]
-        facts += model_facts(images_of(first, *first.source).model)
 
         def rows_of(scale: float) -> Rows:
             return [[part(scale) for part in row] for row in rows]
 
-        more = [f"{len(filters) - _MOST_ROWS} filters"] * (len(filters) > _MOST_ROWS)
         if not theme().is_fixed:
             if first.history is not None:  # below the learned kernels
                 losses = _losses_part(filters, 0.6 * _side(1 + (truths is not None)))
@@ -131,13 +140,97 @@ def _tile_plan(
     if filters[0].history is not None:
         parts.append(_losses_part(filters, _TILE))
     shown = ["AFTER", "learned kernel", *["true kernel"] * (truths is not None), "result"]
-    ends = f"weights from {format_short(-limit, 3)} to {format_short(limit, 3)}"
-    note = f"each filter: {', '.join(shown)}; {ends}"
+    note = f"each filter: {', '.join(shown)}; {_ends_text(limit)}"
 
     def rows_of(scale: float) -> Rows:
         return flow([part(scale) for part in parts], most=_MOST_TILES)
 
     return PagePlan(rows_of, left_out, note)
+
+
+def _ends_text(limit: float) -> str:
+    return f"weights from {format_short(-limit, 3)} to {format_short(limit, 3)}"
+
+
+def _signal_plans(
+    filters: Sequence[LearnResult],
+    names: Sequence[str],
+    truths: Sequence[Truth] | None,
+    left_out: Sequence[str],
+) -> list[PagePlan]:
+    """Return the plans of a page of signals: BEFORE and the losses, then AFTER and each result.
+
+    At their left are the true kernel and the learned one; on a narrow page these are above them.
+    Without room for all, there is no AFTER.
+    """
+    limit, is_narrow = _limit(filters, truths), theme().width < NARROW
+    true = [None] * len(filters) if truths is None else truths
+    before, *_ = signal_tiles(images_of(filters[0], *filters[0].source), shape_of(filters[0]))
+    pairs = []
+    for learned, name, truth in zip(filters, names, true, strict=False):
+        images = images_of(learned, *learned.source)
+        _, after, result, _ = signal_tiles(images, shape_of(learned))
+        groups = _kernel_groups(learned, truth, limit)
+        error = f"error {largest_error(images.error)}"
+        caption = ", ".join(filter(None, [_found_text(learned, truth), error]))
+        caption *= not theme().is_fixed
+        pairs.append(
+            (
+                after._replace(title=f"AFTER: {name}", kernels=dict(enumerate(groups)).get(1)),
+                result._replace(title=f"result: {name}", caption=caption, kernels=groups[0]),
+            )
+        )
+    losses = [] if filters[0].history is None else [_losses_part(filters, _TILE)]
+    where = "above" if is_narrow else "at the left of"
+
+    def plan(first: int, left_out: Sequence[str]) -> PagePlan:
+        numbered = [(number, tile) for number, pair in enumerate(pairs) for tile in pair[first:]]
+        tiles = [tile._replace(kernels=None) if is_narrow else tile for _, tile in numbered]
+        scales = [number for number, _ in numbered]
+        head, *plots = signal_parts([before, *tiles], ["BEFORE", *scales], 2 - is_narrow)
+        rows = [[head, *losses]]
+        if is_narrow:
+            rows = [[head]]
+            for plot, (_, tile) in zip(plots, numbered, strict=True):
+                if tile.kernels is not None:
+                    rows.append([_kernel_above(tile.kernels)])
+                rows.append([plot])
+            rows += [[part] for part in losses]
+        else:
+            rows += [plots[start : start + 2] for start in range(0, len(plots), 2)]
+        kernels = f"{where} results: learned kernels"
+        kernels += f", {where} AFTER: true kernels" * (truths is not None and not first)
+        note = f"{kernels}; {_ends_text(limit)}"
+        return PagePlan(
+            lambda scale: [[part(scale) for part in row] for row in rows], left_out, note
+        )
+
+    left_out = [*["errors"] * theme().is_fixed, *left_out]
+    return [
+        plan(0, left_out),
+        plan(1, ["AFTER", *["true kernels"] * (truths is not None), *left_out]),
+    ]
+
+
+def _kernel_above(group: HeatmapGroup) -> PartOf:
+    """Return a kernel above a signal, which keeps its numbers where the signal gets low."""
+    part = kernel_part(group, _TILE, has_bar=False)
+    return lambda scale: part(max(scale, 1.0))
+
+
+def _kernel_groups(learned: LearnResult, truth: Truth | None, limit: float) -> list[HeatmapGroup]:
+    """Return the learned kernel and, where there is one, the true one, with equal decimals."""
+    decimals = figure_options().digits
+    decimals = most_decimals() if decimals is None else decimals
+    weights = [learned.weights, *([] if truth is None else [truth.weights])]
+    alike = [round_weights(each, decimals) for each in weights]
+    return [heatmap_group(learned, each, limit, MAX_CHANNELS, alike=alike) for each in alike]
+
+
+def _found_text(learned: LearnResult, truth: Truth | None) -> str:
+    """Return the name of a known kernel that was learned; none beside a true kernel."""
+    found = "" if truth is not None or learned.weights.ndim > 2 else match_text(learned)
+    return found.removeprefix("this is ").partition(" (also")[0]
 
 
 def _filter_tile(learned: LearnResult, name: str, truth: Truth | None, limit: float) -> PartOf:
@@ -148,11 +241,7 @@ def _filter_tile(learned: LearnResult, name: str, truth: Truth | None, limit: fl
         "", images.after, images.after_max, _TILE, ends=ends, ticks=False, has_bar=False
     )
     result = image_part_of("", made, images.after_max, _TILE, ends=ends, ticks=False, has_bar=False)
-    decimals = figure_options().digits
-    decimals = most_decimals() if decimals is None else decimals
-    weights = [learned.weights, *([] if truth is None else [truth.weights])]
-    alike = [round_weights(each, decimals) for each in weights]
-    groups = [heatmap_group(learned, each, limit, MAX_CHANNELS, alike=alike) for each in alike]
+    groups = _kernel_groups(learned, truth, limit)
     down, across = arrangement(len(groups[0].maps))
     longest = _TILE * max(down, across) / down
     kernels = [kernel_part(group, longest, is_bare=True) for group in groups]
@@ -199,10 +288,8 @@ def _filter_row(
     if truth is not None:
         kernels.append((truth.name, truth.weights))
     alike = [round_weights(weights, decimals) for _, weights in kernels]
-    found = "" if truth is not None or learned.weights.ndim > 2 else match_text(learned)
-    found = found.removeprefix("this is ").partition(" (also")[0]
     bias = f"bias {format_short(learned.bias, 4)}" * learned.has_bias
-    captions = [", ".join(filter(None, [found, bias])), ""]
+    captions = [", ".join(filter(None, [_found_text(learned, truth), bias])), ""]
     # The rows fill a slide's height, and its width has room for channels side by side.
     down, across = arrangement(min(len(learned.channels), MAX_CHANNELS)) if is_slide else (1, 1)
 

@@ -63,7 +63,7 @@ _LEAST_SCALE = 0.6  # of images, before kernels on the way are left out
 _LEAST_ON_SLIDE = 0.4  # before the error or all images are
 _LARGEST = 1.5  # how much larger than that kernels and losses become to fill a page
 _MARGIN = 2.2  # of a page's width that four images do not take
-_NARROW = 10.0  # width of a page with few and small parts
+NARROW = 10.0  # width of a page with few and small parts
 _EDGE = 0.6  # of a page's width that kernels on the way do not take
 _LEAST = ["least squares"]  # in the legend
 _ROUNDING = 1e-3  # of AFTER's greatest value that a result may lie below 0 and be drawn as 0
@@ -96,7 +96,7 @@ def draw_learned(
     """
     with style_context(options or FigureOptions()):
         history = learned.history
-        pair = [] if images is None else _image_rows(images, _shape_of(learned))
+        pair = [] if images is None else _image_rows(images, shape_of(learned))
         of_signals = images is not None and are_signals([images.before, images.after])
         losses = [] if history is None else [_sized(loss_part(history, is_narrow=of_signals))]
         left_out = ["difference"] if truth is not None and _is_small() else []
@@ -121,7 +121,7 @@ def draw_learned(
         return compose(plans, title=title, facts=facts, least=_LEAST_SCALE)
 
 
-def _shape_of(learned: Estimate) -> Pair:
+def shape_of(learned: Estimate) -> Pair:
     """Return the rows and columns of a learned kernel."""
     rows, columns = learned.weights.shape[-2:]
     return rows, columns
@@ -150,7 +150,7 @@ def _kernel_rows(
     kernels = [_sized(part) for part in kernels]
     if _is_wide(learned):
         below = [_one_of(kernels)]
-        fits = theme().width >= _NARROW and fits_line([part(1.0) for part in losses + below])
+        fits = theme().width >= NARROW and fits_line([part(1.0) for part in losses + below])
         return [losses + below] if fits else [losses, *([part] for part in kernels)]
     if fits_line([part(1.0) for part in losses + kernels]):
         return [losses + kernels]
@@ -159,7 +159,7 @@ def _kernel_rows(
 
 
 def _is_wide(learned: Estimate) -> bool:
-    rows, columns = _shape_of(learned)
+    rows, columns = shape_of(learned)
     return columns >= WIDE * rows
 
 
@@ -172,7 +172,7 @@ def _one_of(parts: Sequence[PartOf]) -> PartOf:
 
 def _is_small() -> bool:
     """Whether the page has no room for the difference, and for more than two decimals."""
-    return theme().is_fixed or theme().width < _NARROW
+    return theme().is_fixed or theme().width < NARROW
 
 
 def most_decimals() -> int:
@@ -219,8 +219,9 @@ def _image_rows(images: PairImages, kernel_shape: Pair) -> list[list[PartOf]]:
     Signals are plots along one axis.
     """
     if are_signals([images.before, images.after]):
-        parts = _signal_parts(images, kernel_shape)
         across = _signals_across()
+        tiles = signal_tiles(images, kernel_shape)
+        parts = signal_parts(tiles, ["before", "after", "after", "error"], across)
         return [parts[start : start + across] for start in range(0, len(parts), across)]
     side = (theme().width - _MARGIN) / 4
     made, ends = result_on_scale(images)
@@ -241,8 +242,8 @@ def _signals_across() -> int:
     return 3 if theme().is_fixed else 2
 
 
-def _signal_parts(images: PairImages, kernel_shape: Pair) -> list[PartOf]:
-    """Return the plots of four signals; those of AFTER and of the result have one y axis."""
+def signal_tiles(images: PairImages, kernel_shape: Pair) -> list[SheetTile]:
+    """Return BEFORE, AFTER, the learned result and its error, where these are signals."""
     after, made = _result_places(images, kernel_shape)
     largest = largest_error(images.error)
     shown = (
@@ -259,7 +260,7 @@ def _signal_parts(images: PairImages, kernel_shape: Pair) -> list[PartOf]:
         if theme().is_fixed:
             note = caption.removesuffix(" from AFTER")
         tiles.append(SheetTile(title, samples, white, note, places=places))
-    return signal_parts(tiles, ["before", "after", "after", "error"], _signals_across())
+    return tiles
 
 
 def _result_places(images: PairImages, kernel_shape: Pair) -> tuple[SampleAxis, SampleAxis]:

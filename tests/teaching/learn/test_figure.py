@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from convcli import cross_correlate, learn_kernel, read_image
+from convcli import cross_correlate, learn_bank, learn_kernel, read_image
 from convcli.figure_options import FigureOptions
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.learn.estimate import Alternative, Estimate, History
@@ -303,6 +303,35 @@ def test_signals_are_stems_along_one_axis(theme, axis, fits_page):
     np.testing.assert_array_equal(places, range(1, 39))
     np.testing.assert_allclose(made, after.ravel()[1:-1], atol=1)
     assert plots["AFTER"].get_ylim() == plots["learned result"].get_ylim()
+
+
+@pytest.mark.parametrize("theme", ["screen", "slide", "paper"])
+def test_banks_of_signals_are_stems_beside_their_kernels(theme, fits_page):
+    before = RNG.integers(-99, 99, (1, 40))
+    bank = np.array([[[[1.0, 2, 1]]], [[[1, 0, -1]]]])
+    learned = learn_bank(before, cross_correlate(before, bank), (1, 3), descent=theme == "screen")
+    figure = learned.plot(bank, theme=theme)
+    fits_page(figure, theme)
+    plots = [axes for axes in figure.axes if axes.get_xlabel() == "sample"]
+    titles = [
+        text.get_text() for text in figure.texts if text.get_text()[:6] in ("AFTER:", "result")
+    ]
+    if theme == "screen":
+        assert titles == [
+            "AFTER: filter 1",
+            "result: filter 1",
+            "AFTER: filter 2",
+            "result: filter 2",
+        ]
+        assert plots[1].get_ylim() == plots[2].get_ylim() != plots[3].get_ylim()
+        assert len([axes for axes in figure.axes if axes.get_yscale() == "log"]) == 1
+    else:
+        assert titles == ["result: filter 1", "result: filter 2"]
+    assert len(plots) == 1 + len(titles)
+    kernels = [axes for axes in figure.axes if axes.images]
+    assert len(kernels) == (4 if theme == "screen" else 2)
+    assert [text.get_text() for text in kernels[-1].texts] == ["1", "0", "-1"]
+    assert ("AFTER, true kernels" in facts_of(figure)) == (theme != "screen")
 
 
 def test_equal_images_have_equal_colors():
