@@ -27,7 +27,7 @@ from convcli.core.dtypes import (
 from convcli.core.folding import Folding, Signs
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
-from convcli.core.methods.helix import HelixMethod
+from convcli.core.methods.small import SmallMethod
 from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
 from convcli.core.strips import without_gaps
@@ -175,7 +175,7 @@ class Plan:
         """Why this method was chosen, and what happens where it is not accurate."""
         if self.requested != "auto":
             reason = f"method {self.requested} is asked for"
-        elif isinstance(self.methods[0], HelixMethod):
+        elif isinstance(self.methods[0], SmallMethod):
             reason = "to choose among methods would take longer than these sums"
         elif len(self.costs) == 1:
             reason = f"{self.method} is the only method for these numbers"

@@ -1,6 +1,6 @@
 """Measure the costs of the methods, for the constants in ``convcli/core/methods``.
 
-Those of a call on a small image are in ``helix.py``, all others in ``choose.py``.
+Those of a product for a small image are in ``small.py``, all others in ``choose.py``.
 
 Run ``python tests/benchmarks/crossovers.py``; it prints nanoseconds a sample on this machine, on
 one thread. A cost is a slope: the time that a larger kernel takes beyond a smaller one, over what
@@ -13,7 +13,7 @@ import numpy as np
 
 from convcli import cross_correlate
 from convcli.core.methods.base import Workspace
-from convcli.core.methods.helix import HelixMethod, length
+from convcli.core.methods.small import SmallMethod
 from convcli.core.methods.taps import direct_schedule
 from convcli.core.methods.toeplitz import count_products
 from convcli.core.plan import make_plan
@@ -47,19 +47,20 @@ def multiplications(kernel):
     return count_products(make_plan(np.zeros(SHAPE, np.uint8), kernel, ConvOptions()).geometry)[1]
 
 
-def one_call(side, size):
-    """Nanoseconds of all sums of a square image by one call, and the weights of a window."""
-    kernel = np.ones((size, size)) / 7
-    plan = make_plan(np.zeros((side, side)), kernel, ConvOptions(), method="direct")
-    strip = np.random.default_rng(0).random((*plan.windows.padded_shape, 1))
-    call = HelixMethod(plan.types, plan.windows).bind(strip, side, Workspace())
+def one_product(side, shape):
+    """Nanoseconds of all sums of a square image with a bank by one product."""
+    rng = np.random.default_rng(0)
+    image, bank = rng.random((side, side, shape[1])), rng.standard_normal(shape)
+    plan = make_plan(image, bank, ConvOptions(), method="direct")
+    strip = rng.random((*plan.windows.padded_shape, shape[1]))
+    call = SmallMethod(plan.types, plan.windows).bind(strip, side, Workspace())
     best = np.inf
     for _ in range(20):
         start = time.perf_counter()
         for _ in range(CALLS):
             call()
         best = min(best, time.perf_counter() - start)
-    return 1e9 * best / CALLS, length(plan.windows)
+    return 1e9 * best / CALLS
 
 
 def main():
@@ -86,10 +87,11 @@ def main():
         few = 1e9 * seconds(image, banks[0], "matrix") / (SMALL[0] * SMALL[1])
         window = few / banks[0][0].size - filters * len(banks[0])
         print(f"a tap of a window in {size} bytes: {window:.3f} ns, times a filter {filters:.4f}")
-    (least, _), (few, some), (many, all_weights) = one_call(1, 1), one_call(16, 5), one_call(16, 15)
-    weight = (many - few) / 16**2 / (all_weights - some)
-    value = (few - least) / 16**2 - some * weight
-    print(f"a small image: {least:.0f} ns, a value {value:.1f} ns and a weight {weight:.3f}")
+    least = one_product(1, (1, 1, 1, 1))
+    few, many = (one_product(16, (count, 4, 3, 3)) / (16 * 16 * 36) for count in (2, 34))
+    product = (many - few) / 32
+    window = few - 2 * product - least / (16 * 16 * 36)
+    print(f"a small image: {least:.0f} ns, a tap of a window {window:.3f}, times {product:.4f}")
 
 
 if __name__ == "__main__":

@@ -39,9 +39,8 @@ def test_pads_larger_than_the_image(border, shape, strip_bytes, monkeypatch, rng
             if border in constant
             else np.pad(image, widths, mode=border)
         )
-        actual = cross_correlate(
-            image, [[1]], padding=pads, border=border, fill=9 * (border == "constant")
-        )
+        options = {"padding": pads, "border": border, "fill": 9 * (border == "constant")}
+        actual = cross_correlate(image, [[1]], **options, method="direct")
         np.testing.assert_array_equal(actual, expected, err_msg=str(pads))
 
 
@@ -84,7 +83,7 @@ def test_unknown_borders_are_refused(border):
 def test_strip_height_changes_nothing(strip_bytes, border, padding, stride, dilation, kernel, seed):
     rng = np.random.default_rng(seed)
     options = {"border": border, "padding": padding, "stride": stride, "dilation": dilation}
-    options["fill"] = 3 * (border == "constant")
+    options |= {"fill": 3 * (border == "constant"), "method": "direct"}
     image, weights = rng.normal(size=(11, 10, 3)), rng.normal(size=kernel)
     whole = cross_correlate(image, weights, **options)
     with pytest.MonkeyPatch.context() as patch:
@@ -98,6 +97,7 @@ def test_small_strips_are_many(monkeypatch):
     heights = []
     for size in (1, 1 << 19):
         monkeypatch.setattr(direct, "STRIP_BYTES", size)
-        made = plan.make_plan(np.zeros((50, 50)), np.ones((3, 3)), ConvOptions())
+        arguments = np.zeros((50, 50)), np.ones((3, 3)), ConvOptions()
+        made = plan.make_plan(*arguments, method="direct")
         heights.append(made.methods[0].strip_rows(1))
     assert heights[0] <= 3 < heights[1]

@@ -305,7 +305,8 @@ def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch)
             pixels, chosen = rng.integers(0, 256, shape).astype(kind), OVERWRITTEN[name]
             depth = None if kind == "f4" else 8 * pixels.itemsize
             conv = chosen.conv._replace(border=border, fill=7 * (border == "constant"))
-            chosen = chosen._replace(conv=conv, range="raw" if depth is None else chosen.range)
+            kind_of_range = "raw" if depth is None else chosen.range
+            chosen = chosen._replace(conv=conv, range=kind_of_range, method="direct")
             expected = filter_image(ImageData(pixels, depth), chosen, depth)
             image = ImageData(pixels.copy(), depth)
             done = filter_image(image, chosen, depth, overwrite=True)

@@ -23,7 +23,7 @@ from convcli.core.dtypes import (
     smallest_integer,
 )
 from convcli.core.factors import rank_one_factors
-from convcli.core.methods import helix, kn2row
+from convcli.core.methods import kn2row, small
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import ROUNDINGS, DirectMethod, rows_per_strip
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
@@ -72,9 +72,9 @@ MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 
 # whatever their size.
 CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
-# Nanoseconds of all sums by one call, up to which no method is chosen, and more for each weight: a
-# new kernel takes 60 us then in place of 200, and a known one a few more than by another method.
-SMALL_COST, SMALL_WEIGHT_COST = 1e4, 20
+# Nanoseconds of all sums by one product, up to which no method is chosen: floats, and integers, of
+# which passes take less time than a product of floats where their kernel is known.
+SMALL_COST, SMALL_EXACT_COST = 5e4, 1.2e4
 _FEW_PRODUCTS = 1 << 15  # of weights and pixels: 10 us in float64
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
@@ -146,10 +146,12 @@ def choose_methods(problem: Problem, method: str) -> Choice:
         KernelError: the requested method cannot sum this kernel.
     """
     schedules = _Schedules(problem.types, method, problem.geometry.stride)
-    if problem.types.summed:
+    if method == "auto" and (cost := _small_cost(problem)) is not None:
+        choose = partial(_small_methods, problem, schedules, cost)
+    elif problem.types.summed:
         return _bank_methods(problem, schedules, method)
-    considered = _small_methods if method == "auto" and _is_small(problem) else _plane_methods
-    choose = partial(considered, problem, schedules, method)
+    else:
+        choose = partial(_plane_methods, problem, schedules, method)
     first, costs = next(choose())
     return _AsNeeded(first, choose), costs
 
@@ -238,31 +240,38 @@ def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Itera
         yield _last_method(problem, schedules, method), {}
 
 
-def _is_small(problem: Problem) -> bool:
-    """Tell whether the sums take less time by one call than to choose another method.
+def _small_cost(problem: Problem) -> float | None:
+    """Return what all sums take by one product, or None if it pays to choose a method.
 
-    BLAS adds products that it has not rounded. Where weights cancel, as -0.1 and 0.1 do, a flat
-    image would give the rounding errors of the other products in place of 0.
+    BLAS adds products that it has not rounded. Where the weights of a plane cancel, as -0.1 and 0.1
+    do, a flat image would give the rounding errors of the other products in place of 0.
     """
-    types = problem.types
-    most = SMALL_COST + SMALL_WEIGHT_COST * types.weights.size
-    small = helix.cost(problem.geometry, problem.channels) <= most
-    cancels = not types.is_exact and float(types.weights.sum()) == 0
-    return small and not cancels and problem.exact_float() is not None
+    types, geometry = problem.types, problem.geometry
+    filters = len(types.weights) if types.summed else 1
+    if types.weights.size > small.MOST_TAPS * filters:
+        return None
+    cost = small.cost(geometry, problem.channels, filters)
+    if cost > (SMALL_EXACT_COST if types.is_exact else SMALL_COST) or problem.exact_float() is None:
+        return None
+    cancels = not types.is_exact and not types.summed and float(types.weights.sum()) == 0
+    return None if cancels else cost
 
 
-def _small_methods(problem: Problem, schedules: Schedules, method: str) -> Iterator[Considered]:
-    """Yield one call for a small image, and passes where that is not accurate."""
-    values = math.prod(problem.geometry.output_shape) * problem.channels
-    cost = helix.cost(problem.geometry, problem.channels) / values
-    yield helix.HelixMethod(problem.types, problem.geometry), {"direct": cost}
-    yield _last_method(problem, schedules, method), {}
+def _small_methods(problem: Problem, schedules: Schedules, cost: float) -> Iterator[Considered]:
+    """Yield one product for a small image, and passes where its sums may overflow."""
+    maps = len(problem.types.weights) if problem.types.summed else problem.channels
+    values = math.prod(problem.geometry.output_shape) * maps
+    method = small.SmallMethod(problem.types, problem.geometry)
+    yield method, {method.name: cost / values}
+    yield _last_method(problem, schedules, "auto"), {}
 
 
 def _last_method(problem: Problem, schedules: Schedules, method: str) -> SumMethod:
     """Return passes that sum every strip."""
     accumulator = problem.types.accumulator
     whole = DOUBLE if accumulator.kind == "f" else accumulator
+    if problem.types.summed:
+        return DirectMethod(schedules, problem.types, problem.geometry, whole)
     return _direct_candidate(problem, schedules, method, whole).make()
 
 

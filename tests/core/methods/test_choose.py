@@ -213,7 +213,7 @@ def test_nan_and_infinity_stay_where_they_are_seen(spot):
 
 
 def test_auto_chooses_by_cost():
-    image = np.zeros((50, 50), np.uint8)
+    image = np.zeros((100, 100), np.uint8)
     rng = np.random.default_rng(1)
     chosen = {
         "direct": rng.integers(-9, 10, (3, 3)),

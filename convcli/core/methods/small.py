@@ -1,0 +1,161 @@
+"""Small images by one copy and one product, in float64, without a choice among methods.
+
+The windows are copied next to each other, a row of the matrix (C * kh * kw, positions) for each
+tap, and multiplied with the kernel. That takes longer for each value than any other method, and
+less than to choose one, to bound the errors of its sums in float32 and to prepare its passes: a new
+bank of 7 filters 42x3x3 on a map of 2x2 takes 86 us in place of 349, a new 3x3 kernel on 64x64
+pixels 99 in place of 235.
+
+Each window is summed on its own, so NaN, infinities and outliers reach no other one. Sums that are
+not finite are right as they are, unless a weight is 0, which weighs nothing, or unless they
+overflowed. Integers come out exactly if float64 holds their sums.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.dtypes import DOUBLE, SumTypes, have_finite_squares
+from convcli.core.methods.base import Call, SumMethod, Workspace, run_calls, store
+from convcli.core.methods.im2col import SINGLE_THREAD_GEMV
+from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
+from convcli.errors import count_text
+from convcli.geometry import Geometry
+
+# Nanoseconds of the calls, to copy a value of a window, and to multiply it for a filter;
+# tests/benchmarks/crossovers.py measures them.
+CALL_COST, WINDOW_COST, PRODUCT_COST = 2500, 0.5, 0.05
+MOST_TAPS = 1 << 12  # of a window: in float64, more roundings may cost more than 1e-12 of a sum
+LARGEST = 2.0**1023  # sums below it are finite
+
+
+class SmallMethod(SumMethod):
+    """Sum the windows in float64, by one copy and one product.
+
+    Args:
+        types: weights, (kh, kw) or (N, C, kh, kw), and accumulator.
+        geometry: pads, stride, dilation and sizes.
+    """
+
+    dtype = DOUBLE
+    is_bound = sums_all = True
+
+    def __init__(self, types: SumTypes, geometry: Geometry) -> None:
+        self.types, self.geometry = types, geometry
+
+    @property
+    def name(self) -> str:
+        """Tap by tap, or for a bank as a matrix."""
+        return "matrix" if self.types.summed else "direct"
+
+    @cached_property
+    def filters(self) -> NDArray[Any]:
+        """The weights, (N, taps); a kernel for each channel on its own is one filter."""
+        weights = self.types.weights
+        filters = len(weights) if self.types.summed else 1
+        return weights.reshape(filters, -1).astype(DOUBLE, copy=False)
+
+    def strip_rows(self, channels: int) -> int:
+        """Return how many output rows to compute at a time: all, since there are few."""
+        return self.geometry.output_shape[0]
+
+    def cost_text(self) -> str:
+        """Return the operations of a sum, and their number type, in words."""
+        if self.types.summed:
+            filters, taps = self.filters.shape
+            times = f"times {count_text(filters, 'filter')}"
+            return f"windows of {count_text(taps, 'tap')} {times} in one product over {self.dtype}"
+        taps = int(np.count_nonzero(self.types.weights))
+        return f"{count_text(taps, 'tap')} in one product over {self.dtype}"
+
+    def bind(
+        self, strip: NDArray[Any], rows: int, workspace: Workspace
+    ) -> Callable[[], NDArray[Any] | None]:
+        """Return what sums the windows; None where the sums might overflow."""
+        (down, across), (below, right) = self.geometry.stride, self.geometry.dilation
+        kernel, columns = self.geometry.kernel, self.geometry.output_shape[1]
+        line, pixel, item = strip.strides
+        steps: tuple[int, ...] = below * line, right * pixel, down * line, across * pixel
+        channels = strip.shape[2]
+        shape: tuple[int, ...] = (*kernel, rows, columns)
+        if self.types.summed:
+            shape, steps, maps = (channels, *shape), (item, *steps), len(self.filters)
+        else:
+            shape, steps, maps = (*shape, channels), (*steps, item), channels
+        shown: NDArray[Any] = np.ndarray(shape, strip.dtype, strip, 0, steps)
+        taps = self.filters.shape[1]
+        windows = workspace.take("windows", (taps, shown.size // taps), self.dtype)
+        sums = workspace.take_sums((rows, columns, maps), self.dtype)
+        products = list(self._products(windows, sums.reshape(-1, len(self.filters))))
+        calls = [(store, shown, shown, windows.reshape(shape)), *products]
+
+        def multiply() -> NDArray[Any] | None:
+            run_calls(calls)
+            if self.types.is_exact:
+                return sums.astype(self.types.accumulator)
+            if have_finite_squares(sums) or math.isfinite(float(sums.max()) - float(sums.min())):
+                return sums
+            return self._with_infinities(windows, sums, products)
+
+        return multiply
+
+    def _products(self, windows: NDArray[Any], sums: NDArray[Any]) -> Iterator[Call]:
+        """Yield the calls that multiply (taps, positions) with the filters.
+
+        They are so small that BLAS stays on one thread; with several it rounds differently.
+        """
+        filters, positions = self.filters, len(sums)
+        if len(filters) == 1:
+            most = max(SINGLE_THREAD_GEMV // filters.size, 1)
+        else:
+            most = SINGLE_THREAD_GEMM // filters.size
+            if min(most, positions) < 3:  # each window by itself is that of a vector
+                yield np.vecdot, windows.T[:, np.newaxis], filters, sums
+                return
+        # Blocks of two sizes that differ by one, so that none is of a single window.
+        blocks = -(-positions // most)
+        size, larger = divmod(positions, blocks)
+        middle = larger * (size + 1)
+        for part, width in ((slice(middle), size + 1), (slice(middle, None), size)):
+            left, out = windows[:, part], sums[part]
+            if len(out):
+                left = left.reshape(len(windows), -1, width).transpose(1, 2, 0)
+                yield np.matmul, left, filters.T, out.reshape(-1, width, len(filters))
+
+    def _with_infinities(
+        self, windows: NDArray[Any], sums: NDArray[Any], products: list[Call]
+    ) -> NDArray[Any] | None:
+        """Return the sums of windows that hold NaN or infinities; None if finite ones overflow."""
+        places = ~np.isfinite(windows)
+        highest = float(np.abs(windows).max(initial=0, where=~places))
+        if not highest * float(np.abs(self.filters).max()) * len(windows) < LARGEST:
+            return None
+        if self.filters.all():
+            return sums
+        # How many NaN, infinities and negative ones such a window weighs with each sign.
+        some = places.any(axis=0)
+        values = windows[:, some].T
+        each = np.array([np.isnan(values), values == np.inf, values == -np.inf], DOUBLE)
+        nan, up, down = each @ np.greater(self.filters.T, 0).astype(DOUBLE)
+        minus_nan, minus_up, minus_down = each @ np.less(self.filters.T, 0).astype(DOUBLE)
+        high, low = (up + minus_down) > 0, (down + minus_up) > 0
+        windows[places] = 0
+        run_calls(products)
+        found = sums.reshape(-1, len(self.filters))
+        results = found[some]
+        results[high], results[low] = np.inf, -np.inf
+        results[high & low | (nan + minus_nan > 0)] = np.nan
+        found[some] = results
+        return sums
+
+
+def cost(geometry: Geometry, channels: int, filters: int) -> float:
+    """Return the nanoseconds that all sums take."""
+    windows = math.prod(geometry.output_shape) * math.prod(geometry.kernel) * channels
+    return CALL_COST + windows * (WINDOW_COST + PRODUCT_COST * filters)
