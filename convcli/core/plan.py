@@ -127,6 +127,12 @@ class Plan:
         return self.methods[0].strip_rows(self.channels)
 
     @cached_property
+    def small_method(self) -> SmallMethod | None:
+        """The method, if it sums a small image at once, and whatever the image holds."""
+        method = self.methods[0]
+        return method if self.signs is None and isinstance(method, SmallMethod) else None
+
+    @cached_property
     def keeps_strips(self) -> bool:
         """Whether the image is one strip, so small that the plan may keep it."""
         values = math.prod(self.windows.padded_shape) * self.channels

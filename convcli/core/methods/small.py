@@ -14,7 +14,6 @@ overflowed. Integers come out exactly if float64 holds their sums.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import DOUBLE, SumTypes, have_finite_squares
-from convcli.core.methods.base import Call, SumMethod, Workspace, run_calls, store
+from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.im2col import SINGLE_THREAD_GEMV
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
 from convcli.errors import count_text
@@ -44,7 +43,7 @@ class SmallMethod(SumMethod):
     """
 
     dtype = DOUBLE
-    is_bound = sums_all = True
+    sums_all = True
 
     def __init__(self, types: SumTypes, geometry: Geometry) -> None:
         self.types, self.geometry = types, geometry
@@ -74,85 +73,79 @@ class SmallMethod(SumMethod):
         taps = int(np.count_nonzero(self.types.weights))
         return f"{count_text(taps, 'tap')} in one product over {self.dtype}"
 
-    def bind(
-        self, strip: NDArray[Any], rows: int, workspace: Workspace
-    ) -> Callable[[], NDArray[Any] | None]:
-        """Return what sums the windows; None where the sums might overflow."""
+    def sums(
+        self, strip: NDArray[Any], rows: int, workspace: Workspace | None = None
+    ) -> NDArray[Any] | None:
+        """Sum the windows of a strip, in new memory; None where the sums might overflow."""
         (down, across), (below, right) = self.geometry.stride, self.geometry.dilation
         kernel, columns = self.geometry.kernel, self.geometry.output_shape[1]
         line, pixel, item = strip.strides
         steps: tuple[int, ...] = below * line, right * pixel, down * line, across * pixel
-        channels = strip.shape[2]
+        channels, filters = strip.shape[2], self.filters
         shape: tuple[int, ...] = (*kernel, rows, columns)
         if self.types.summed:
-            shape, steps, maps = (channels, *shape), (item, *steps), len(self.filters)
+            shape, steps, maps = (channels, *shape), (item, *steps), len(filters)
         else:
             shape, steps, maps = (*shape, channels), (*steps, item), channels
         shown: NDArray[Any] = np.ndarray(shape, strip.dtype, strip, 0, steps)
-        taps = self.filters.shape[1]
-        windows = workspace.take("windows", (taps, shown.size // taps), self.dtype)
-        sums = workspace.take_sums((rows, columns, maps), self.dtype)
-        products = list(self._products(windows, sums.reshape(-1, len(self.filters))))
-        calls = [(store, shown, shown, windows.reshape(shape)), *products]
+        windows = shown.astype(self.dtype, order="C").reshape(filters.shape[1], -1)
+        products = self._products(windows)
+        sums = products.reshape(rows, columns, maps)
+        if self.types.is_exact:
+            return sums.astype(self.types.accumulator)
+        if have_finite_squares(sums) or math.isfinite(float(sums.max()) - float(sums.min())):
+            return sums
+        return sums if self._add_infinities(windows, products) else None
 
-        def multiply() -> NDArray[Any] | None:
-            run_calls(calls)
-            if self.types.is_exact:
-                return sums.astype(self.types.accumulator)
-            if have_finite_squares(sums) or math.isfinite(float(sums.max()) - float(sums.min())):
-                return sums
-            return self._with_infinities(windows, sums, products)
+    def _products(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Multiply (taps, positions) with the filters; return (positions, N).
 
-        return multiply
-
-    def _products(self, windows: NDArray[Any], sums: NDArray[Any]) -> Iterator[Call]:
-        """Yield the calls that multiply (taps, positions) with the filters.
-
-        They are so small that BLAS stays on one thread; with several it rounds differently.
+        The products are so small that BLAS stays on one thread; with several it rounds differently.
         """
-        filters, positions = self.filters, len(sums)
+        filters, positions = self.filters, windows.shape[1]
+        out = np.empty((positions, len(filters)))
         if len(filters) == 1:
             most = max(SINGLE_THREAD_GEMV // filters.size, 1)
         else:
             most = SINGLE_THREAD_GEMM // filters.size
             if min(most, positions) < 3:  # each window by itself is that of a vector
-                yield np.vecdot, windows.T[:, np.newaxis], filters, sums
-                return
+                np.vecdot(windows.T[:, np.newaxis], filters, out=out)
+                return out
+        if positions <= most:
+            np.matmul(windows.T, filters.T, out=out)
+            return out
         # Blocks of two sizes that differ by one, so that none is of a single window.
-        blocks = -(-positions // most)
-        size, larger = divmod(positions, blocks)
+        size, larger = divmod(positions, -(-positions // most))
         middle = larger * (size + 1)
         for part, width in ((slice(middle), size + 1), (slice(middle, None), size)):
-            left, out = windows[:, part], sums[part]
-            if len(out):
-                left = left.reshape(len(windows), -1, width).transpose(1, 2, 0)
-                yield np.matmul, left, filters.T, out.reshape(-1, width, len(filters))
+            left = windows[:, part].reshape(len(windows), -1, width).transpose(1, 2, 0)
+            np.matmul(left, filters.T, out=out[part].reshape(-1, width, len(filters)))
+        return out
 
-    def _with_infinities(
-        self, windows: NDArray[Any], sums: NDArray[Any], products: list[Call]
-    ) -> NDArray[Any] | None:
-        """Return the sums of windows that hold NaN or infinities; None if finite ones overflow."""
-        places = ~np.isfinite(windows)
-        highest = float(np.abs(windows).max(initial=0, where=~places))
-        if not highest * float(np.abs(self.filters).max()) * len(windows) < LARGEST:
-            return None
+    def _add_infinities(self, windows: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Correct the sums of windows that hold NaN or infinities; False if finite ones overflow.
+
+        They are right as they are, unless a weight of 0 was multiplied with such a value.
+        """
+        some = ~np.isfinite(sums).all(axis=1)
+        values = windows[:, some]
+        finite = np.where(np.isfinite(values), values, 0)
+        highest = float(np.abs(finite).max())
+        if not highest * float(np.abs(self.filters).max()) * len(values) < LARGEST:
+            return False
         if self.filters.all():
-            return sums
+            return True
         # How many NaN, infinities and negative ones such a window weighs with each sign.
-        some = places.any(axis=0)
-        values = windows[:, some].T
         each = np.array([np.isnan(values), values == np.inf, values == -np.inf], DOUBLE)
-        nan, up, down = each @ np.greater(self.filters.T, 0).astype(DOUBLE)
-        minus_nan, minus_up, minus_down = each @ np.less(self.filters.T, 0).astype(DOUBLE)
+        each, filters = each.swapaxes(1, 2), self.filters.T
+        nan, up, down = each @ (filters > 0).astype(DOUBLE)
+        minus_nan, minus_up, minus_down = each @ (filters < 0).astype(DOUBLE)
         high, low = (up + minus_down) > 0, (down + minus_up) > 0
-        windows[places] = 0
-        run_calls(products)
-        found = sums.reshape(-1, len(self.filters))
-        results = found[some]
+        results = self._products(finite)
         results[high], results[low] = np.inf, -np.inf
         results[high & low | (nan + minus_nan > 0)] = np.nan
-        found[some] = results
-        return sums
+        sums[some] = results
+        return True
 
 
 def cost(geometry: Geometry, channels: int, filters: int) -> float:
