@@ -168,6 +168,32 @@ def fitting_decimals(values: NDArray[np.generic]) -> int:
     return _decimals(finite, max(finite, default=0.0), noise)
 
 
+def common_decimals(
+    grids: Sequence[NDArray[np.generic]], significant: int | None = None
+) -> int | None:
+    """Return the decimals with which the numbers of several grids are written alike.
+
+    None where these are so large or small that `cell_texts` writes exponents.
+
+    Args:
+        grids: at least one.
+        significant: digits of the largest number at most; None for the usual ones.
+
+    >>> common_decimals([np.array([0.25]), np.array([0.125, 3])]), common_decimals([np.array([9])])
+    (3, 0)
+    >>> common_decimals([np.array([0.25]), np.array([0.125, 3])], 2)
+    1
+    """
+    finite = [abs(grid[np.isfinite(grid)].astype(np.float64)) for grid in grids]
+    largest = max((float(each.max()) for each in finite if each.size), default=0.0)
+    if largest and not _MIN_FIXED <= largest < _MAX_FIXED:
+        return None
+    decimals = max(map(fitting_decimals, grids))
+    if significant and largest:
+        return min(decimals, max(0, significant - 1 - math.floor(math.log10(largest))))
+    return decimals
+
+
 def _decimals(magnitudes: list[float], largest: float, noise: float) -> int:
     """Return the fewest decimals that are exact up to ``noise``, else enough for three digits."""
     enough = max(0, _SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0

@@ -30,7 +30,7 @@ from convcli.teaching.animate.captions import (
     scene_title,
 )
 from convcli.teaching.animate.sliding import SlidingWindow
-from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
+from convcli.teaching.animate.sliding_grids import ShownGrids, SlidingGrids, SlidingSums
 from convcli.teaching.animate.sliding_scene import (
     LEAST_SCALE,
     Mover,
@@ -43,7 +43,6 @@ from convcli.teaching.animate.sliding_scene import (
     value_range,
 )
 from convcli.teaching.animate.sums import sums_of
-from convcli.teaching.explain.grid_figure import Kind
 
 _OF_SEVERAL = 2.6  # inches; longer side of each of several maps
 
@@ -65,15 +64,14 @@ class ImageScene(SlidingScene):
         title: str,
         options: FigureOptions,
     ) -> None:
-        if options.digits is None:
-            options = options._replace(digits=fitting_digits(window, positions))
         self._window, self._title = window, scene_title(window, title)
         self._padded = window.padded()
         super().__init__(positions, options)
 
     def _draw(self) -> Figure:
         window, positions = self._window, self._positions
-        digits = figure_options().digits or 0
+        asked = figure_options().digits
+        digits = fitting_digits(window, positions) if asked is None else asked
         explained = explanations(window, positions, digits)
         panel = ImagePanel(self._padded.pixels, window.image.max_value)
         sums = SlidingSums(
@@ -85,7 +83,7 @@ class ImageScene(SlidingScene):
             ends=value_range(panel),
             max_value=window.image.max_value,
         )
-        self._grids = SlidingGrids(sums, positions, explained, self._parts)
+        self._grids = SlidingGrids(sums, positions, explained, self._parts, asked)
         self._texts = dict(self._grids.texts)
 
         def written(most: int) -> list[str]:
@@ -114,16 +112,17 @@ class ImageScene(SlidingScene):
             multiple=2,
         )
 
-    def _details(self) -> list[tuple[tuple[Kind, ...], bool, tuple[str, ...]]]:
+    def _details(self) -> list[tuple[ShownGrids, bool, tuple[str, ...]]]:
         """Return what is drawn, less and less.
 
         This is what is drawn of each sum, whether small images have numbers in any case, and
         the names of what is left out.
         """
-        details = [(kinds, False, left_out) for kinds, left_out in self._grids.details()]
+        details = [(shown, False, left_out) for shown, left_out in self._grids.details()]
+        full = [each for each in details if each[0].kinds == details[0][0].kinds]
         shown = self._padded.pixels, self._window.pixels[..., 0]
         has_numbers = least_scale([ImagePanel(pixels, None) for pixels in shown]) > 0
-        return [(details[0][0], True, ())] * has_numbers + details
+        return [(shown, True, lack) for shown, _, lack in full] * has_numbers + details
 
     def _images(
         self, panel: ImagePanel, ends: tuple[float, float], *, numbered: bool

@@ -94,6 +94,7 @@ class LayerScene(SlidingScene):
         title: str,
         options: FigureOptions,
     ) -> None:
+        self._asked = options.digits
         if options.digits is None:
             options = options._replace(digits=_fitting_digits(window))
         names = [shortened(short_layer(name)) for name in window.names]
@@ -202,9 +203,12 @@ class LayerScene(SlidingScene):
             explained = None
             if steps is not None and len(window.channels) * len(sums.kernels) == len(self._sums):
                 explained = [step.computation for step in steps if isinstance(step, ConvStep)]
-            return SlidingGrids(sums, self._positions, explained, self._parts)
+            return SlidingGrids(sums, self._positions, explained, self._parts, self._asked)
         if window.spreads:
-            return SpreadWork(window, self._spread, self._positions, self._shown, parts=self._parts)
+            return SpreadWork(
+                window, self._spread, self._positions, self._shown, parts=self._parts,
+                digits=self._asked,
+            )  # fmt: skip
         pools = [step for step in steps or () if isinstance(step, PoolStep | SoftmaxStep)]
         if pools and window.shows_window(geometry):
             return WindowWork(

@@ -8,7 +8,7 @@ from convcli.plotting.style import figure_options
 
 # isort: split
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any, Protocol, cast
 
@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Pair
-from convcli.plotting.axes import MAX_TICKED, finite_extremes, widest_text
+from convcli.plotting.axes import finite_extremes, widest_text
 from convcli.plotting.blit import Moving
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, symmetric_limit
 from convcli.plotting.labels import cell_texts
 from convcli.plotting.moving import DrawnParts, MovingGrid
 from convcli.plotting.window_marks import BoxMarks
+from convcli.teaching.animate.grid_numbers import GridNumbers, most_of_a_grid
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.padded_input import PaddedInput
-from convcli.teaching.animate.sliding_grids import grid_side, most_of_a_grid
+from convcli.teaching.animate.sliding_grids import grid_side
 from convcli.teaching.animate.sliding_scene import Mover
 from convcli.teaching.animate.spread_sums import SpreadSums
 from convcli.teaching.animate.sums import products_of
@@ -229,6 +230,7 @@ class SpreadWork:
         positions: in what it reads, one for each frame.
         channel: of what it reads.
         parts: keeps what is drawn.
+        digits: decimals that were asked for; None for those that fit.
     """
 
     def __init__(
@@ -239,6 +241,7 @@ class SpreadWork:
         channel: int,
         *,
         parts: DrawnParts,
+        digits: int | None,
     ) -> None:
         self._spread, self._positions, self._channel = spread, positions, channel
         self._parts, self._plane = parts, window.source[..., channel]
@@ -247,6 +250,7 @@ class SpreadWork:
             name = window.tracer.name_of(window.stage.number, channel)
         self._title = ", ".join(filter(None, ["kernel", name]))
         self._places = Places.moving(geometry.kernel, geometry.dilation)
+        self._digits = digits
         values = np.array([self._plane[at] for at in positions])
         texts = cell_texts(values, figure_options().digits)
         self.texts = {"result": [f"{text} × kernel" for text in texts]}
@@ -259,6 +263,15 @@ class SpreadWork:
             ((), ("kernel", "products")),
         ]
 
+    @cached_property
+    def _numbers(self) -> dict[Kind, GridNumbers]:
+        """How the numbers of both grids are written."""
+        weights, positions = self._spread.weights(self._channel), self._positions
+        products = [self._spread.products(at, self._channel) for at in positions]
+        shape = self._places.spread(weights)[0].shape
+        both: dict[Kind, list[NDArray[Any]]] = {"kernel": [weights], "products": products}
+        return {kind: GridNumbers.of(each, shape, self._digits) for kind, each in both.items()}
+
     def equation(self, kinds: tuple[Kind, ...]) -> list[PartOf]:
         """Return the kernel and the products."""
         return [self._grid(kind, is_equation=len(kinds) > 1) for kind in kinds]
@@ -268,9 +281,11 @@ class SpreadWork:
         values = self._spread.weights(self._channel)
         if not is_kernel:
             values = self._spread.products(first, self._channel)
+        numbers = self._numbers[kind]
+        grid = tuple(map(tuple, values.tolist()))
         make = grids_part(
-            [GridPicture(kind, kind, tuple(map(tuple, values.tolist())))],
-            self._scales(),
+            [GridPicture(kind, kind, grid, texts=tuple(numbers.texts(values)))],
+            self._scales()._replace(widest=numbers.widest),
             self._places,
             title=self._title if is_kernel else "products",
             caption=self._places.caption,
@@ -282,7 +297,7 @@ class SpreadWork:
         return part if is_kernel else self._parts.text_below("result", part, self.texts["result"])
 
     def _scales(self) -> Scales:
-        """Return the colors of both grids and the width of their widest number in any frame."""
+        """Return the colors of both grids in any frame."""
         weights = self._spread.weights(self._channel)
         ends = np.array(finite_extremes(self._plane)).astype(self._plane.dtype)
         corners = products_of(ends[:, np.newaxis], weights.reshape(1, -1))
@@ -290,13 +305,7 @@ class SpreadWork:
         kernel = HeatmapGroup((Heatmap("", weights, ()),), symmetric_limit(weights), 1)
         is_signed = lowest < 0 or kernel.ends[0] < 0  # 0 is white in both
         products = HeatmapGroup((), max(-lowest, highest) or 1.0, 1, is_signed)
-        widest = 0.0
-        if max(weights.shape) <= MAX_TICKED:
-            shown = [weights, corners]
-            shown += [self._spread.products(at, self._channel) for at in self._positions]
-            digits = figure_options().digits
-            widest = max(widest_text(cell_texts(each, digits)) for each in shown)
-        return Scales((0.0, 1.0), None, kernel, products, widest, has_bars=figure_options().bars)
+        return Scales((0.0, 1.0), None, kernel, products, 0.0, has_bars=figure_options().bars)
 
     def moving(self, name: str, drawn: Any) -> list[Mover]:
         """Return the products, which change."""
@@ -306,8 +315,7 @@ class SpreadWork:
 
         def move(number: int) -> None:
             products = self._spread.products(self._positions[number], self._channel)
-            is_small = max(products.shape) <= MAX_TICKED
-            grid.move(products, cell_texts(products, figure_options().digits) if is_small else [])
+            grid.move(products, self._numbers["products"].texts(products))
 
         return [(grid, move)]
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.part import Part, PartOf
+from convcli.plotting.rows import stacked
 from convcli.plotting.style import figure_options, theme
 
 # isort: split
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Geometry, Pair
 from convcli.kernels.kernel import Kernel
-from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes, widest_text
+from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_title, symmetric_limit
-from convcli.plotting.labels import cell_texts
 from convcli.plotting.moving import DrawnParts, MovingGrid
+from convcli.teaching.animate.grid_numbers import FEWER_DIGITS, GridNumbers, most_of_a_grid
 from convcli.teaching.animate.padded_input import PaddedInput, SeenWindow
 from convcli.teaching.animate.sliding_scene import Mover, shortened
 from convcli.teaching.animate.sums import ChannelSum, products_in, products_of
@@ -40,7 +41,6 @@ from convcli.teaching.explain.grid_figure import (
 _MAX_SUMS = 3  # more are drawn without their products
 _GRID_SHARE = 0.19  # of the page's width; the side of a grid, unless its numbers need more
 _SLIDE_GRID, _GRID_OF_SEVERAL = 1.7, 1.25  # inches; sides of grids
-_MOST_GRID, _MOST_SLIDE_GRID = 4.0, 2.2  # inches; a grid whose numbers need more has none
 _SAMPLES = 500  # numbers by which the widest is guessed
 _TITLE = 7  # letters of a kernel's name in a line, where there are many kernels
 
@@ -72,6 +72,13 @@ class SlidingSums(NamedTuple):
         return self.padded.window(geometry, at, part.channel, takes_anchor=takes_anchor)
 
 
+class ShownGrids(NamedTuple):
+    """What is drawn of each sum, and the digits of the largest number of a grid at most."""
+
+    kinds: tuple[Kind, ...]
+    significant: int | None = None
+
+
 class SlidingGrids:
     """Windows, kernels and products of sums, as parts of a page that are moved afterwards.
 
@@ -80,6 +87,7 @@ class SlidingGrids:
         positions: in the feature map, one for each frame.
         explained: each position's explanation; None if there are too many products to write sums.
         parts: keeps what is drawn.
+        digits: decimals that were asked for; None for those that fit.
 
     Attributes:
         texts: the sum of each of the sums at each position.
@@ -91,115 +99,152 @@ class SlidingGrids:
         positions: Sequence[Pair],
         explained: Sequence[Computation] | None,
         parts: DrawnParts,
+        digits: int | None,
     ) -> None:
-        self._of, self._positions, self._parts = sums, positions, parts
+        self._of, self._positions, self._parts, self._digits = sums, positions, parts, digits
+        self._written: dict[tuple[Kind, int | None], GridNumbers] = {}
         self.texts: dict[str, list[str]] = {}
         if explained is not None:
             totals = [[sum_text(term.part.sum) for term in terms_of(each)] for each in explained]
             for number, texts in enumerate(zip(*totals, strict=True)):
                 self.texts[f"sum {number}"] = [f"sum {text}" for text in texts]
 
-    def details(self) -> list[tuple[tuple[Kind, ...], tuple[str, ...]]]:
+    def details(self) -> list[tuple[ShownGrids, tuple[str, ...]]]:
         """Return what is drawn of each sum, less and less, with the names of what is left out."""
         if len(self._of.sums) <= _MAX_SUMS:
-            return [
+            kinds: list[tuple[tuple[Kind, ...], tuple[str, ...]]] = [
                 (("window", "kernel", "products"), ()),
                 (("window", "kernel"), ("products",)),
                 (("kernel",), ("windows", "products")),
             ]
-        details: list[tuple[tuple[Kind, ...], tuple[str, ...]]] = [
-            (("kernel",), ("windows", "products"))
-        ]
-        if len(set(self._of.geometries)) == 1:
-            details.insert(0, (("window", "kernel"), ("products",)))
+        else:
+            kinds = [(("kernel",), ("windows", "products"))]
+            if len(set(self._of.geometries)) == 1:
+                kinds.insert(0, (("window", "kernel"), ("products",)))
+        details = []
+        for each, lack in kinds:
+            for significant in (None, *FEWER_DIGITS) if self._digits is None else (None,):
+                shown = ShownGrids(each, significant)
+                is_rounded = any(self._numbers(kind, significant).is_rounded for kind in each)
+                if significant is None or is_rounded:
+                    details.append((shown, (*["further digits"] * is_rounded, *lack)))
         return details
 
-    def equation(self, kinds: tuple[Kind, ...]) -> list[PartOf]:
-        """Return windows, kernels and products."""
-        if len(self._of.sums) == 1:
-            return self._large_grids(kinds, self._scales(kinds))
+    def equation(self, kinds: ShownGrids) -> list[PartOf]:
+        """Return windows, kernels and products; those of a few sums stand below each other."""
+        shown, sums = kinds, self._of.sums
+        if len(sums) == 1:
+            return self._large_grids(shown)
         names = [shortened(short_kernel(kernel.name)) for kernel in self._of.kernels]
-        line: list[PartOf] = []
-        if len(self._of.sums) <= _MAX_SUMS:
-            scales = self._scales(kinds)
-            for number, each in enumerate(self._of.sums):
-                both = [names[each.kernel], *filter(None, [each.name])]
-                title = each.name if each.name and len(names) == 1 else ", ".join(both)
-                part = self._grids(number, kinds, scales, title=title)
-                line.append(self._with_sum(number, part))
-            return line
+        if len(sums) > _MAX_SUMS:
+            return self._many_grids(shown, names)
+        windows = {(part.channel, part.takes_anchor, self._of.geometries[part.kernel])
+                   for part in sums}  # fmt: skip
+        is_shared = len(windows) == 1
+        rows = []
+        for number, each in enumerate(sums):
+            both = [names[each.kernel], *filter(None, [each.name])]
+            title = each.name if each.name and len(names) == 1 else ", ".join(both)
+            is_added = number > 0 and self._of.kernels[each.kernel].matrix.ndim == 3
+            own = tuple(kind for kind in shown.kinds if kind != "window" or not is_shared)
+            rows.append(self._row(number, shown._replace(kinds=own), title, is_added=is_added))
+        if shown.kinds == ("kernel",):
+            return [part for row in rows for part in row]
+        line = [self._grid(0, "window", shown, title="window")] if is_shared else []
+        return [*line, lambda scale: stacked([[make(scale) for make in row] for row in rows])]
+
+    def _row(self, number: int, shown: ShownGrids, title: str, *, is_added: bool) -> list[PartOf]:
+        """Return the grids of one of several sums; its title stands above the first."""
+        row: list[PartOf] = []
+        for kind in shown.kinds:
+            sign = {"window": "", "kernel": "×", "products": "="}[kind]
+            if kind == shown.kinds[0]:
+                own, sign = title, "+" if is_added else sign if kind != shown.kinds[-1] else ""
+            else:
+                own = kind if number == 0 else ""
+            row.append(partial(_small, self._grid(number, kind, shown, title=own, sign=sign)))
+        row[-1] = self._with_sum(number, row[-1])
+        return row
+
+    def _many_grids(self, shown: ShownGrids, names: Sequence[str]) -> list[PartOf]:
+        """Return the windows and the kernels of many sums."""
         channels = {each.channel: number for number, each in enumerate(self._of.sums)}
-        if "window" in kinds:
-            scales = self._scales(("window",))
+        line: list[PartOf] = []
+        if "window" in shown.kinds:
             line = [
-                self._grids(
-                    number, ("window",), scales, title=f"window {self._of.sums[number].name}"
-                )
+                self._grid(number, "window", shown, title=f"window {self._of.sums[number].name}")
                 for number in sorted(channels.values())
             ]
-        scales = self._scales(("kernel",))
         for number, each in enumerate(self._of.sums):
             if each.channel == 0:
-                part = self._grids(number, ("kernel",), scales, title=names[each.kernel])
+                part = self._grid(number, "kernel", shown, title=names[each.kernel])
                 if len(channels) == 1:
                     part = self._with_sum(number, part)
                 line.append(partial(_narrow, part))
         return line
 
-    def _large_grids(self, kinds: tuple[Kind, ...], scales: Scales) -> list[PartOf]:
+    def _large_grids(self, shown: ShownGrids) -> list[PartOf]:
         """Return the grids of the only sum, each with a title of its own."""
-        kernel = self._of.kernels[0]
+        kernel, kinds = self._of.kernels[0], shown.kinds
         flipped = "flipped by convolve" * (self._of.operation == "convolve")
         parts = []
         for kind, sign in zip(kinds, ("", "×", "="), strict=False):
             title = shortened(kernel_title(kernel)) if kind == "kernel" else kind
             if kind == "window" and self._of.sums[0].name:
                 title += f", {self._of.sums[0].name}"
-            part = self._grids(
-                0, (kind,), scales, title=title, caption=flipped * (kind == "kernel"),
+            part = self._grid(
+                0, kind, shown, title=title, caption=flipped * (kind == "kernel"),
                 sign=sign * (len(kinds) > 1),
             )  # fmt: skip
             parts.append(self._with_sum(0, part) if kind == kinds[-1] else part)
         return parts
 
-    def _grids(
+    def _grid(
         self,
         number: int,
-        kinds: tuple[Kind, ...],
-        scales: Scales,
+        kind: Kind,
+        shown: ShownGrids,
         *,
         title: str,
         caption: str = "",
         sign: str = "",
     ) -> PartOf:
-        """Return grids of one sum as they are at the first position."""
+        """Return a grid of one sum as it is at the first position."""
         part = self._of.sums[number]
         seen = self._of.window(part, self._positions[0])
-        arrays: dict[Kind, NDArray[Any]] = {
+        values = {
             "window": seen.values,
             "kernel": part.weights,
             "products": products_in(seen, part.weights),
-        }
-        places = self._places(part)
+        }[kind]
+        places, numbers = self._places(part), self._numbers(kind, shown.significant)
         hue = part.name if self._of.max_value is not None else ""
-        shown = [GridPicture(kind, kind, _as_grid(arrays[kind]), hue) for kind in kinds]
-        notes = [caption, places.caption * ("kernel" in kinds), *self._notes(part, kinds)]
-        caption = "\n".join(filter(None, notes))
+        notes = [caption, places.caption * (kind == "kernel"), *self._notes(part, kind)]
         make = grids_part(
-            shown,
-            scales,
+            [GridPicture(kind, kind, _as_grid(values), hue, tuple(numbers.texts(values)))],
+            self._scales._replace(widest=self._widest(kind, shown)),
             places,
             title=title,
-            caption=caption,
+            caption="\n".join(filter(None, notes)),
             sign=sign,
             longest=grid_side(len(self._of.sums)),
             most=most_of_a_grid(),
         )
-        return self._parts.keep(" ".join([f"grids {number}", *kinds]), make)
+        digits = shown.significant or ""
+        return self._parts.keep(f"grids {number} {kind} {digits}", make)
 
-    def _notes(self, part: ChannelSum, kinds: tuple[Kind, ...]) -> list[str]:
+    def _widest(self, kind: Kind, shown: ShownGrids) -> float:
+        """Return the width of the widest number of a grid or, if these fit, of all beside it."""
+        own = self._numbers(kind, shown.significant)
+        widest = [self._numbers(each, shown.significant).widest for each in shown.kinds]
+        common = own._replace(widest=max(widest))
+        is_single = len(self._of.sums) == 1 and not theme().is_fixed
+        is_common = is_single and common.fits(self._extent)
+        return common.widest if is_common else own.widest
+
+    def _notes(self, part: ChannelSum, kind: Kind) -> list[str]:
         """Return what marks missing values in the window of a sum."""
-        if "window" not in kinds or self._of.padded.missing is None:
+        if kind != "window" or self._of.padded.missing is None:
             return []
         return [MISSING_NOTE, *[FILLED_NOTE] * part.takes_anchor]
 
@@ -211,21 +256,37 @@ class SlidingGrids:
         geometry = self._of.geometries[part.kernel]
         return Places.moving(geometry.kernel, geometry.dilation)
 
-    def _scales(self, kinds: tuple[Kind, ...]) -> Scales:
-        """Return the colors of all grids and the width of their widest number, at all positions."""
-        padded = self._of.padded.pixels
-        weights = [part.weights for part in self._of.sums]
+    @cached_property
+    def _extent(self) -> Pair:
+        """Rows and columns of the largest grid, with the gaps of a dilation."""
+        shapes = [self._places(part).spread(part.weights)[0].shape for part in self._of.sums]
+        return max(rows for rows, _ in shapes), max(columns for _, columns in shapes)
+
+    @cached_property
+    def _samples(self) -> dict[Kind, list[NDArray[Any]]]:
+        """Numbers like those of all grids of a kind, at all positions."""
+        padded, weights = self._of.padded.pixels, [part.weights for part in self._of.sums]
         finite = padded[np.isfinite(padded)]
         ends = np.array([finite.min(), finite.max()] if finite.size else [0, 0], padded.dtype)
-        corners = [np.ravel(products_of(ends[:, np.newaxis], each.ravel())) for each in weights]
-        lowest, highest = finite_extremes(np.concatenate(corners))
-        widest = 0.0
-        if max(max(each.shape) for each in weights) <= MAX_TICKED:
-            sample = padded.ravel()[:: max(1, padded.size // _SAMPLES)]
-            numbers = [ends, sample] * ("window" in kinds) + weights
-            numbers += corners * ("products" in kinds)
-            texts = [cell_texts(each, figure_options().digits) for each in numbers]
-            widest = max(map(widest_text, texts))
+        sample = padded.ravel()[:: max(1, padded.size // _SAMPLES)]
+        values = np.concatenate([ends, sample])[:, np.newaxis]
+        products = [np.ravel(products_of(values, each.ravel())) for each in weights]
+        return {"window": [values], "kernel": weights, "products": products}
+
+    def _numbers(self, kind: Kind, significant: int | None) -> GridNumbers:
+        """Return how the numbers of all grids of a kind are written."""
+        key = kind, significant
+        if key not in self._written:
+            self._written[key] = GridNumbers.of(
+                self._samples[kind], self._extent, self._digits, significant
+            )
+        return self._written[key]
+
+    @cached_property
+    def _scales(self) -> Scales:
+        """The colors of all grids, at all positions."""
+        weights = self._samples["kernel"]
+        lowest, highest = finite_extremes(np.concatenate(self._samples["products"]))
         kernel = HeatmapGroup(
             tuple(Heatmap("", each, ()) for each in weights), max(map(symmetric_limit, weights)), 1
         )
@@ -235,31 +296,36 @@ class SlidingGrids:
             max_value=self._of.max_value,
             kernel=kernel,
             products=HeatmapGroup((), max(-lowest, highest) or 1.0, 1, is_signed),
-            widest=widest,
+            widest=0.0,
             has_bars=len(weights) == 1 and figure_options().bars,
         )
 
     def moving(self, name: str, images: Sequence[DrawnImage]) -> list[Mover]:
-        """Return the window and the products in the parts of this name, and what moves them."""
-        _, place, *kinds = name.split()
-        part = self._of.sums[int(place)]
-        grids: list[Mover] = []
-        for image, kind in zip(images, kinds, strict=True):
-            if kind == "kernel":
-                continue
-            grid = MovingGrid(image, self._places(part).steps)
-            grids.append((grid, partial(self._move_grid, grid, part, kind)))
-        return grids
+        """Return the window or the products in the part of this name, and what moves them."""
+        _, place, kind, digits = name.split(" ")
+        if kind == "kernel":
+            return []
+        part, [image] = self._of.sums[int(place)], images
+        numbers = self._numbers(cast(Kind, kind), int(digits) if digits else None)
+        grid = MovingGrid(image, self._places(part).steps)
+        is_window = kind == "window"
+        return [(grid, partial(self._move_grid, grid, part, numbers, is_window=is_window))]
 
-    def _move_grid(self, grid: MovingGrid, part: ChannelSum, kind: str, number: int) -> None:
-        seen, is_window = self._of.window(part, self._positions[number]), kind == "window"
-        shown = seen.values if is_window else products_in(seen, part.weights)
-        is_small = max(shown.shape) <= MAX_TICKED
-        texts = cell_texts(shown, figure_options().digits) if is_small else []
+    def _move_grid(
+        self,
+        grid: MovingGrid,
+        part: ChannelSum,
+        numbers: GridNumbers,
+        number: int,
+        *,
+        is_window: bool,
+    ) -> None:
+        seen = self._of.window(part, self._positions[number])
         if is_window:
-            grid.move(shown, texts, seen.padding, seen.filled)
+            grid.move(seen.values, numbers.texts(seen.values), seen.padding, seen.filled)
         else:
-            grid.move(shown, texts)
+            products = products_in(seen, part.weights)
+            grid.move(products, numbers.texts(products))
 
 
 def grid_side(count: int) -> float:
@@ -269,14 +335,14 @@ def grid_side(count: int) -> float:
     return _SLIDE_GRID if theme().is_fixed else _GRID_SHARE * theme().width
 
 
-def most_of_a_grid() -> float:
-    """Return the longest side of a grid with numbers in inches."""
-    return _MOST_SLIDE_GRID if theme().is_fixed else _MOST_GRID
-
-
 def _narrow(make: PartOf, scale: float) -> Part:
     """Return a part with a narrow title."""
     return make(scale)._replace(letters=_TITLE)
+
+
+def _small(make: PartOf, scale: float) -> Part:
+    """Return a part with a title that is no larger than other text."""
+    return make(scale)._replace(is_small=True, letters=_TITLE)
 
 
 def _as_grid(values: NDArray[Any]) -> Grid:

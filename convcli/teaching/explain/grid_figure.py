@@ -82,13 +82,15 @@ def sum_text(total: float) -> str:
 class GridPicture(NamedTuple):
     """A grid of numbers: what it is, its name, and the numbers.
 
-    ``hue`` is the channel of a photo whose window it is: red, green or blue.
+    ``hue`` is the channel of a photo whose window it is: red, green or blue. ``texts`` are the
+    numbers as they are written, row by row; None for the usual digits.
     """
 
     kind: Kind
     name: str
     values: Grid
     hue: str = ""
+    texts: tuple[str, ...] | None = None
 
 
 class Places(NamedTuple):
@@ -272,8 +274,9 @@ def grids_part(
     usual = _CELL if len(grids) == 1 else _CELL_OF_SEVERAL
     cell = min((usual if cell is None else cell) * points / 72, longest / max(shape))
     needed = _numbered_cell(scales.widest)
-    has_numbers = max(shape) <= MAX_TICKED and max(needed) * max(shape) <= most
-    cell = max(cell, max(needed) * has_numbers)
+    longest_needed = max(side * count for side, count in zip(needed, shape[::-1], strict=True))
+    has_numbers = max(shape) <= MAX_TICKED and longest_needed <= most
+    cells = [max(cell, side * has_numbers) for side in needed]
     signs = [sign, *("×=" if grids[0].kind == "window" else "  ")]
     bar = scales.bar(grids[0]) if len(grids) == 1 else None
     has_ticks = grids[0].kind == "window" and bool(places.rows) and figure_options().axes
@@ -310,12 +313,13 @@ def grids_part(
     def part(scale: float) -> Part:
         rows, columns = shape
         width, height = (
-            max(cell * scale, side * (has_numbers and keeps_numbers)) for side in needed
+            max(usual * scale, side * (has_numbers and keeps_numbers))
+            for usual, side in zip(cells, needed, strict=True)
         )
         each = columns * width, rows * height
         is_numbered = has_numbers and number_points(each, shape, scales.widest) >= theme().number
         if not is_numbered:
-            each = fit_box(shape, scale * min(_LONGEST, cell * max(shape)), thinnest=THINNEST)
+            each = fit_box(shape, scale * min(_LONGEST, max(cells) * max(shape)), thinnest=THINNEST)
         gap = text_width("×", theme().title) + 2 * _SIGN_GAP
         if names:
             widest = max(text_width(name, points) for name in names)
@@ -397,6 +401,10 @@ def _draw_grid(
         group = scales.kernel if grid.kind == "kernel" else scales.products
         image = draw_values(axes, values, group)
     numbers = _texts(values, scales.digits)
+    if grid.texts is not None and numbers:
+        written = np.full(shape, "", object)
+        written[~gaps] = grid.texts
+        numbers = written.ravel().tolist()
     texts = tuple(np.where(gaps.ravel(), "", numbers).tolist()) if numbers else ()
     if gaps.any():
         cover = np.zeros((*shape, 4))

@@ -519,11 +519,48 @@ def test_the_newest_result_is_marked_in_the_map():
     assert (np.nanmin(ys), np.nanmax(ys)) == (2.5, 3.5)
 
 
+def test_a_kernel_keeps_its_numbers_where_those_of_windows_have_no_room():
+    image = RNG.integers(-9999, 9999, (8, 8))
+    window = slide_over_image(image, "outline", "correlate", 2, "edge", 0, 1, 2)
+    figure = animate_window(window, [(3, 3)], options=FigureOptions("slide")).figure
+    [kernel] = grids(figure)
+    assert [text for text in kernel if text] == [*["-1"] * 4, "8", *["-1"] * 4]
+    assert "numbers that do not fit" in words(figure)[1]
+
+
+def test_digits_are_left_out_before_numbers():
+    figure = animate_window(
+        slide_over_image(TOY, "gaussian:5"), [(2, 2)], options=FigureOptions("slide")
+    ).figure
+    assert [len(numbers) for numbers in grids(figure)] == [25, 25, 25]
+    assert "further digits" in words(figure)[1]
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "windows", "signs"),
+    [
+        (TOY, "prewitt", 1, "×=×="),
+        (RNG.integers(0, 9, (5, 5, 3)), Kernel(RNG.integers(-1, 2, (3, 3, 3))), 3, "×=+×=+×="),
+    ],
+)
+def test_sums_stand_below_each_other_beside_windows_that_are_drawn_once(
+    image, kernel, windows, signs
+):
+    figure = animate_window(slide_over_image(image, kernel), [(1, 1)]).figure
+    shapes = [axes.images[0].get_array().shape for axes in figure.axes if axes.images]
+    assert shapes.count((3, 3)) == windows + 2 * signs.count("×")
+    written = [text for text in figure.texts if text.get_text() in ("×", "=", "+")]
+    assert "".join(text.get_text() for text in written) == signs
+    below = [text for text in figure.texts if text.get_text().startswith("sum ")]
+    equals = [text.get_position()[0] for text in written if text.get_text() == "="]
+    assert all(text.get_position()[0] > max(equals) for text in below)
+
+
 @pytest.mark.parametrize(
     ("kernel", "line"),
     [
         ("outline", "+ (9*-1) = 0\nvalue     0"),
-        ("sobel", "row 0, column 0: value 25.3; left out: steps"),
+        ("sobel", "magnitude sqrt(8^2 + 24^2) ~ 25.3\nvalue     25.3"),
     ],
 )
 def test_a_slide_has_the_terms_of_the_sum_or_says_that_it_has_not(kernel, line):
