@@ -294,6 +294,11 @@ def test_what_has_no_meaning_is_refused():
         chain.plot(IMAGE, scale="each")
     with pytest.raises(UsageError, match=r"^panels: a chain has no panel padded"):
         chain.plot(IMAGE, panels=["padded", "result"])
+    unknown: Any = ["inputs"]
+    with pytest.raises(UsageError, match=r"^panels must be of input, kernel, result, not"):
+        chain.plot(IMAGE, panels=unknown)
+    with pytest.raises(UsageError, match=r"^panels must be of input, padded, kernel, result, not"):
+        plot(IMAGE, "blur", panels=unknown)
     with pytest.raises(UsageError, match=r"^titles: 4 needed, one for the input and each layer"):
         chain.plot(IMAGE, titles=["one"])
     with pytest.raises(UsageError, match=r"^layout grid: the layers of a chain follow each other"):

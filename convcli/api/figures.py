@@ -129,7 +129,8 @@ def plot(
             limits=limits,
             overlay=overlay,
             **listed,
-        )
+        ),
+        ("input", "padded", "kernel", "result"),
     )
     if kernel is None:
         of_results: dict[str, Any] = {

@@ -27,6 +27,7 @@ from convcli.core.padding import can_hold
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering.filter import Filter
 from convcli.filtering.memory import result_bytes
+from convcli.filtering.planned_filter import check_filters
 from convcli.filtering.run import Filtered, apply_range, filter_image, with_holes
 from convcli.frames import (
     FrameTotals,
@@ -121,6 +122,8 @@ class _JobRunner:
             return
         self.file = open_source(self.job.source)
         if self.options.reading.frames == "all":
+            if len(pending.outputs) > 1:
+                self._targets(next(self._frames()), pending.outputs)
             for each, output in pending.outputs:
                 if output is not None:
                     self._filter_frames(each, output)
@@ -131,8 +134,8 @@ class _JobRunner:
 
     def _filter_image(self, outputs: list[tuple[Filter, Output | None]]) -> None:
         images = [self._read(rgbx=True)]
-        for number, (each, output) in enumerate(outputs, 1):
-            target = self._target(images[0], each, output)
+        targets = self._targets(images[0], outputs)
+        for number, ((each, _), target) in enumerate(zip(outputs, targets, strict=True), 1):
             self._reserve_filtering(images, each, target)
             is_last = number == len(outputs)
             depth = _depth(images[0], target)
@@ -153,7 +156,7 @@ class _JobRunner:
         options = self.options
         has_stack = any(each.kind == "stack" for each in summaries)
         image = self._read()
-        targets = [self._target(image, each, output) for each, output in outputs]
+        targets = self._targets(image, outputs)
         self.kept = (1 + has_stack) * sum(
             result_bytes(image, each, _depth(image, target))
             for (each, _), target in zip(outputs, targets, strict=True)
@@ -216,6 +219,14 @@ class _JobRunner:
             filtered = filter_frames(run, chosen, _depth(run[0], target), extremes)
             totals.add(run, filtered)
             yield target, filtered.images
+
+    def _targets(
+        self, image: ImageData, outputs: list[tuple[Filter, Output | None]]
+    ) -> list[Target | None]:
+        """Choose the targets of all results, and check all filters, before any is written."""
+        if len(outputs) > 1:
+            check_filters(image, [each for each, _ in outputs])
+        return [self._target(image, each, output) for each, output in outputs]
 
     def _target(self, image: ImageData, chosen: Filter, output: Output | None) -> Target | None:
         """Choose format and depth of a result, which depend on the image's channels and depth."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import MOST_COLORS, SCALED_RANGES
+from convcli.choices import SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction
 from convcli.core.correlate import (
     KernelNumbers,
@@ -23,8 +23,8 @@ from convcli.core.correlate import (
 from convcli.core.digits import quotient_decimals
 from convcli.core.dtypes import saturate
 from convcli.core.padding import sample_at_anchors
-from convcli.core.plan import Plan, make_plan
-from convcli.errors import KernelError, UsageError, count_text
+from convcli.core.plan import Plan, check_channels, make_plan
+from convcli.errors import KernelError, UsageError
 from convcli.filtering.filter import Filter, hue_axes, kernel_bias
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, packed, rgbx_of
@@ -315,22 +315,41 @@ def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
     conv, method = image_filter.conv, image_filter.method
     bias = kernel_bias(image, image_filter, kernel)
     with _name_in_errors(kernel):
-        _check_groups(image.pixels.shape, kernel)
         return make_plan(image.pixels, kernel.matrix, conv, kernel.divisor, bias, method)
 
 
-def _check_groups(image: tuple[int, ...], kernel: Kernel) -> None:
-    """Raise KernelError, with the command that applies it, for a kernel of a grouped bank."""
-    channels = image[2] if len(image) == 3 else 1
-    taken = len(kernel.matrix[0]) if kernel.matrix.ndim == 4 else len(kernel.matrix)
-    if kernel.matrix.ndim > 2 and taken != channels and channels % taken == 0:
-        # A volume, whose last axis is no channels, looks the same.
-        of_array = f", the last axis of its shape {image}" if channels > MOST_COLORS else ""
-        raise KernelError(
-            f"kernel sums over {count_text(taken, 'channel')}, the image has {channels}{of_array}; "
-            "a grouped bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE conv -k BANK "
-            f"--groups {channels // taken}"
-        )
+def check_filters(image: ImageData, filters: Sequence[Filter]) -> None:
+    """Check that several filters suit the channels and the size of an image, before one is applied.
+
+    Raises:
+        GeometryError: no window of a kernel fits.
+        KernelError: a kernel sums over other channels. Where it is a filter of a grouped bank, the
+            message has the command that applies this.
+    """
+    shape = image.pixels.shape
+    shapes = [kernel.matrix.shape for each in filters for kernel in each.kernels]
+    for each in filters:
+        for kernel in each.kernels:
+            with _name_in_errors(kernel):
+                try:
+                    check_channels(shape, kernel.matrix.shape)
+                except KernelError as error:
+                    advice = _groups_advice(
+                        image.channels, kernel, shapes.count(kernel.matrix.shape)
+                    )
+                    raise KernelError(f"{error}{advice}") from error
+                each.conv.geometry(shape[:2], kernel.shape)
+
+
+def _groups_advice(channels: int, kernel: Kernel, count: int) -> str:
+    """Return the command that applies a bank of this many filters in groups, if one does."""
+    groups, rest = divmod(channels, len(kernel.matrix))
+    if count == 1 or groups < 2 or rest or count % groups:
+        return ""
+    return (
+        "; a grouped bank (N, C/groups, kh, kw) is for a chain: convcli chain IMAGE conv -k BANK "
+        f"--groups {groups}"
+    )
 
 
 def _partial_sums(

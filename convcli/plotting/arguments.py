@@ -19,8 +19,13 @@ from convcli.plotting.style import check_cmap
 MOST_DIGITS = 17  # more than float64 has
 
 
-def checked_figure_options(given: FigureOptions) -> FigureOptions:
+def checked_figure_options(given: FigureOptions, panels: Sequence[str] = PANELS) -> FigureOptions:
     """Return the options of a figure, whose fields may hold anything, in their own types.
+
+    Args:
+        given: the options.
+        panels: those that the figure draws, which an error names. Its own errors say where others
+            are drawn.
 
     Raises:
         UsageError: one is wrong.
@@ -28,9 +33,9 @@ def checked_figure_options(given: FigureOptions) -> FigureOptions:
     check_choice(given.theme, THEMES, "theme")
     if given.layout is not None:
         check_choice(given.layout, LAYOUTS, "layout")
-    panels = _texts(given.panels, "panels")
-    if panels is not None and not set(panels) <= set(PANELS):
-        raise UsageError(f"panels must be of {', '.join(PANELS)}, not {short_repr(given.panels)}")
+    chosen = _texts(given.panels, "panels")
+    if chosen is not None and not set(chosen) <= set(PANELS):
+        raise UsageError(f"panels must be of {', '.join(panels)}, not {short_repr(given.panels)}")
     for name, text in (("title", given.title), ("cmap", given.cmap)):
         if not isinstance(text, str | None):
             raise UsageError(f"{name} must be text, not {short_repr(text)}")
@@ -50,7 +55,7 @@ def checked_figure_options(given: FigureOptions) -> FigureOptions:
         digits=digits,
         dpi=_figure_size(given.dpi, "dpi", 20, 1200),
         width=None if given.width is None else _figure_size(given.width, "width", 2, 60),
-        panels=cast("tuple[Panel, ...] | None", panels),
+        panels=cast("tuple[Panel, ...] | None", chosen),
         titles=_texts(given.titles, "titles"),
         axes=as_flag(given.axes, "axes"),
         bars=as_flag(given.bars, "bars"),

@@ -334,7 +334,7 @@ def _draw_signal(
 def _refuse_products(panels: Sequence[Panel]) -> None:
     if "products" in panels:
         raise UsageError(
-            "panels: products are those of one window; convcli explain --at draws them"
+            "panels: products are those of one window; explain(image, kernel, at).plot() draws them"
         )
 
 

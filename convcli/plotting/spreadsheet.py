@@ -68,8 +68,9 @@ def check_filter(image_filter: Filter) -> None:
     if len(kernels) > 1:
         names = list_text([kernel.name for kernel in kernels], 4)
         raise UsageError(
-            f"a spreadsheet shows one kernel, and {image_filter.label} has {len(kernels)} "
-            f"({names}): name one of them"
+            f"a spreadsheet shows one kernel, and {image_filter.label} joins the maps of "
+            f"{len(kernels)} ({names}): give one of these as the kernel; --filter chooses among "
+            "results, and they make one"
         )
     if image_filter.missing is not None:
         raise UsageError(

@@ -547,7 +547,7 @@ def test_the_padded_input_is_hatched_and_numbered_as_the_input():
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"panels": ("products",)}, "explain --at"),
+        ({"panels": ("products",)}, r"explain\(image, kernel, at\)"),
         ({"titles": ("one",)}, "titles: 3 needed"),
         ({"cmap": "grey-ish"}, "no colormap 'grey-ish'"),
     ],

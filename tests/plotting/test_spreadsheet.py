@@ -444,5 +444,5 @@ def test_ranges_of_the_whole_map_are_refused(range_name):
 
 def test_families_are_refused():
     kernels = read_specs(("sobel",))[0].kernels
-    with pytest.raises(UsageError, match=r"sobel has 2 \(sobel-x, sobel-y\): name one of them"):
+    with pytest.raises(UsageError, match=r"joins the maps of 2 \(sobel-x, sobel-y\): give one of"):
         check_filter(Filter("sobel", kernels, combine="magnitude"))

@@ -283,7 +283,7 @@ class Chain:
         ['2  relu']
         """
         from convcli.plotting.arguments import check_choice, checked_figure_options
-        from convcli.teaching.chain.figure import ChainPlot
+        from convcli.teaching.chain.figure import CHAIN_PANELS, ChainPlot
 
         listed: Any = {"panels": panels, "titles": titles}
         options = checked_figure_options(
@@ -299,7 +299,8 @@ class Chain:
                 bars=bars,
                 limits=limits,
                 **listed,
-            )
+            ),
+            CHAIN_PANELS,
         )
         check_choice(scale, SCALES, "scale")
         pixels, missing = _with_mask(image)

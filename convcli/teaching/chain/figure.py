@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from convcli.core.missing import Missing
 
 MAX_LAYERS = 99
+CHAIN_PANELS = "input", "kernel", "result"
 
 # Lengths in inches.
 _SINGLE, _GRID, _TILE = 2.6, 3.7, 1.5  # longer sides: of a single map, of several, of each of them
@@ -220,9 +221,9 @@ def check_options(options: FigureOptions, layers: int) -> None:
     if options.layout == "grid":
         raise UsageError("layout grid: the layers of a chain follow each other; row or column")
     for panel in options.panels or ():
-        if panel not in ("input", "kernel", "result"):
+        if panel not in CHAIN_PANELS:
             raise UsageError(
-                f"panels: a chain has no panel {panel}; choose from input, kernel, result"
+                f"panels: a chain has no panel {panel}; choose from {', '.join(CHAIN_PANELS)}"
             )
     if options.panels is not None and "result" not in options.panels:
         raise UsageError("panels: name result, the layers' maps, or there is nothing to draw")

@@ -56,6 +56,34 @@ def test_contradictions_are_refused(apply, gray, photo, contents, arguments, sai
     assert contents() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-k", "luma"], "luma: kernel sums over 3 channels, the image has 1"),
+        (["-k", "luma", "--grid", "g.png"], "luma: kernel sums over 3 channels, the image has 1"),
+        (["-k", "luma", "--frames", "all"], "luma: kernel sums over 3 channels, the image has 1"),
+        (["-k", "box:99", "--padding", "valid"], "kernel 99x99 exceeds the"),
+        (["-k", "outline", "-k", "sobel", "--combine", "direction"], "direction"),
+    ],
+)
+def test_no_result_is_written_if_a_later_kernel_does_not_fit(
+    apply, gray, contents, arguments, said
+):
+    before = contents()
+    ran = apply("-k", "1 1", *arguments, "gray.png", "--out-dir", "out")
+    ran.fails(2 if "direction" in arguments else 1, said)
+    assert contents() == before
+
+
+def test_groups_are_advised_for_banks_alone(apply, here):
+    np.save("six.npy", np.zeros((4, 5, 6)))
+    for filters, has_advice in ((4, True), (3, False), (1, False)):
+        np.save("bank.npy", np.zeros((filters, 3, 3, 3)))
+        [error] = apply("-k", "bank.npy", "six.npy", "--out-dir", "out").errors
+        assert "kernel sums over 3 channels, the image has 6" in error
+        assert error.endswith("convcli chain IMAGE conv -k BANK --groups 2") is has_advice
+
+
 def test_plain_numbers_have_no_mid_gray(apply, here, contents):
     (here / "m.txt").write_text("1 2 3\n")
     apply("-k", "blur", "--range", "offset", "m.txt", "-o", "o.txt").fails(1, "m.txt: ", "offset")
