@@ -11,6 +11,7 @@ from convcli.geometry import Geometry, Pads, Pair
 
 COLUMN_GAPS = 5  # padded columns per column that is read, beyond which the gaps are left out
 ROW_GAPS = 4  # padded rows per row that is read, beyond which the gaps are left out
+WIDE_PIXEL = 16  # channels, from which on the pixels that a stride skips are not copied, either
 LARGE_STRIP = 1 << 25  # bytes; beyond, both factors are 2
 ITEM = 8  # bytes of a number at most
 
@@ -36,6 +37,13 @@ def without_gaps(geometry: Geometry, channels: int) -> Geometry:
         width = read
     down = geometry.padded_shape[0] > ROW_GAPS * rows * geometry.output_shape[0]
     down = down or (tall * width > LARGE_STRIP and geometry.extent[0] > 2 * rows)
+    if channels >= WIDE_PIXEL:  # 128 filters of 256x1x1, stride 2 on 56x56: 1.1 ms in place of 1.4
+        down, across = (
+            gapless or (size == 1 and stride > 1)
+            for gapless, size, stride in zip(
+                (down, across), geometry.kernel, geometry.stride, strict=True
+            )
+        )
     return _gapless(geometry, (down, across)) if down or across else geometry
 
 

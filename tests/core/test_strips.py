@@ -134,6 +134,10 @@ def test_only_the_axis_with_gaps_loses_them():
     apart = conv_geometry((97, 61), (3, 3), 0, (13, 1))
     assert without_gaps(apart, 3).padded_shape == (3 * 8, 61)
     assert without_gaps(conv_geometry((97, 61), (3, 3), 0, (11, 11)), 3).padded_shape == (97, 61)
+    # Pixels of many channels that a stride skips are not copied, either.
+    for channels, shape in [(15, (97, 61)), (16, (49, 61))]:
+        picked = conv_geometry((97, 61), (1, 3), "same", 2)
+        assert without_gaps(picked, channels).padded_shape == (shape[0], 63)
     # The taps of all windows read 3 rows of 33, out of 697.
     tall = conv_geometry((97, 61), (3, 3), "same", (3, 1), dilation=(300, 1))
     assert without_gaps(tall, 3).padded_shape == (99, 63)

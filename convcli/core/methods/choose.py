@@ -64,13 +64,14 @@ TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
 WINDOW_COST = {4: 0.22, 8: 0.45}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
 CHANNEL_COST = 0.5  # to put a channel's values next to each other
+MAP_COST = 3.0  # to put the passes' sums for each filter next to each other
 WINDOW_CALLS = 3  # im2col: to copy windows takes as long as so many products, whatever their size
 MANY_TAPS, FEW_FILTERS = 1000, 8  # im2col: beyond, float64 is likely to follow float32
 FEWEST_PIXELS = 8  # kn2row: in one product; fewer take too many calls
 MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 500 bytes each
 # Nanoseconds of numpy and Python for each of these steps, and of BLAS for each tile of a product,
-# whatever their size.
-CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
+# whatever their size; a pass of a bank ("tap") is written out anew for each strip.
+CALLS = {"pass": 6e2, "tap": 2e3, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
 # Nanoseconds of all sums by one product, up to which no method is chosen: floats, and integers, of
 # which passes take less time than a product of floats where their kernel is known.
@@ -373,8 +374,11 @@ def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice
         first = DirectMethod(schedules, types, geometry, SINGLE)
     dtype, costs = problem.exact_float(), dict[str, float]()
     if dtype is None or types.weights.size <= MOST_TAPS:
-        each = PASS_COST[first.dtype.itemsize] + CALLS["pass"] / positions
-        costs["direct"] = passes * each + _channels_cost(geometry, types.weights.shape[1])
+        filters, channels = types.weights.shape[:2]
+        strips = -(-geometry.output_shape[0] // rows_per_strip(geometry, channels, first.dtype))
+        each = PASS_COST[first.dtype.itemsize] + CALLS["tap"] * strips / positions
+        others = _channels_cost(geometry, channels) + MAP_COST * filters
+        costs["direct"] = passes * each + others if passes else 0
     products: list[SumMethod] = []
     if dtype is not None:
         products, costs["matrix"] = _bank_products(problem, dtype)

@@ -241,6 +241,16 @@ def test_plans_are_remembered_for_the_weights_as_they_were():
     assert not cross_correlate(image, bank).any()
 
 
+@pytest.mark.parametrize("known", [1 << 15, 1 << 18])
+def test_plans_of_large_weights_are_forgotten_one_by_one(known, monkeypatch):
+    monkeypatch.setattr("convcli.core.plan.KNOWN_BYTES", known)
+    image = np.ones((1, 2, 40))
+    banks = [np.full((90, 40, 2, 2), number + 1.0) for number in range(4)]
+    for number in (0, 1, 0, 2, 3, 1, 3, 0):
+        found = cross_correlate(image, banks[number], padding=(1, 0))
+        np.testing.assert_array_equal(found, np.full((2, 1, 90), 160 * (number + 1.0)))
+
+
 @pytest.mark.parametrize("kind", ["u1", "i4", "f4", "f8"])
 @pytest.mark.parametrize("shape", [(5, 6, 3), (8, 8, 64), (1, 9, 2)])
 @pytest.mark.parametrize("sides", [(1, 1), (3, 3)])
