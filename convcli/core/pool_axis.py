@@ -25,6 +25,7 @@ from convcli.geometry import Geometry, Pads, Pair
 Array = NDArray[Any]
 
 LONG_RUN = 16  # values side by side; numpy is slow at walking through shorter ones
+FEW_RUNS = 40  # short runs; to walk through them takes as long as one more call of numpy
 LONG_STEP = 64  # pixels; windows so far apart are not worth pooling at every place
 # Values in a row of an array with gaps, up to which numpy's functions copy its rows into a buffer:
 # three fit. That takes 1.6 times as long as a pass without gaps and a copy of its result.
@@ -133,7 +134,7 @@ class Pooler(NamedTuple):
                 converted[...] = values
                 values = converted
             places = self.pool_flat(values, axis, axis.needed - axis.extent + 1)
-            for each in _runs(run):
+            for each in _runs(out.shape):
                 out[..., each] = places[:, ::step, each]
             return
         blocks, rest = divmod(length, step)
@@ -203,9 +204,9 @@ class Pooler(NamedTuple):
 
     def _pool_pixels(self, values: Array, length: int, step: int, out: Array) -> None:
         """Pool some pixels of each step, one after the other."""
-        run, (outer, pitch, inner) = out.shape[2], values.strides
+        outer, pitch, inner = values.strides
         span = (out.shape[1] - 1) * step + 1
-        for some in _runs(run):
+        for some in _runs(out.shape):
             pixels, target = values[..., some], out[..., some]
             if length <= MANY_PASSES:
                 target[...] = pixels[:, :span:step]
@@ -239,9 +240,15 @@ class Pooler(NamedTuple):
             self._pool_block(pooled, out)
 
 
-def _runs(run: int) -> list[slice]:
-    """Return the values side by side as one run if it is long, else one by one."""
-    return [slice(run)] if run >= LONG_RUN else [slice(one, one + 1) for one in range(run)]
+def _runs(shape: tuple[int, ...]) -> list[slice]:
+    """Return the values side by side as one run if it is long, or if there are few runs.
+
+    Otherwise they are pooled one by one.
+    """
+    count, windows, run = shape
+    if run >= LONG_RUN or count * windows <= FEW_RUNS * run:
+        return [slice(run)]
+    return [slice(one, one + 1) for one in range(run)]
 
 
 def doubling_passes(length: int, *, overlap: bool) -> list[tuple[int, bool]]:

@@ -70,17 +70,14 @@ def pool_windows(
     geometry, pads = pool_geometry(
         (height, width), size, stride, padding, ceil=ceil, dilation=dilation
     )
-    down, across = (Axis.of(geometry, pads, axis) for axis in (0, 1))
+    (down, across), whole = _axes(geometry, pads)
     mean = kind == "avg"
     if mean:
         rule = _mean_rule(planes.dtype, ImageInfo.of(planes).bounds, geometry.kernel)
         dtype = float_type(planes.dtype)
-        sizes = (axis.counts(padded=count_padding) for axis in (down, across))
-        rows, columns = (size.astype(SINGLE if rule.single else DOUBLE) for size in sizes)
-        columns = columns.repeat(channels) if len(columns) > 1 else columns
+        rows, columns = _window_sizes(whole, channels, padded=count_padding, single=rule.single)
     else:
         rule, dtype = _extreme_rule(kind, planes.dtype), planes.dtype
-    down, across = down.narrowed(), across.narrowed()
     out = np.empty((down.windows, across.windows, channels), dtype)
 
     def work(windows: slice) -> None:
@@ -109,9 +106,28 @@ def pool_windows(
         give_back(workspace)
 
     strips = down.strips(STRIP_BYTES // (planes[0].size * rule.down.itemsize))
-    count = thread_count(threads)
-    for_each(work, strips, min(count if planes.size >= MIN_THREADED_SIZE else 1, len(strips)))
+    is_large = planes.size >= MIN_THREADED_SIZE
+    count = thread_count(threads) if is_large or threads is not None else 1
+    for_each(work, strips, min(count if is_large else 1, len(strips)))
     return out.reshape(out.shape[: pixels.ndim])
+
+
+# To work out what follows from sizes alone takes a quarter of the time of a mean of a few pixels.
+@lru_cache(64)
+def _axes(geometry: Geometry, pads: Pads) -> tuple[list[Axis], tuple[Axis, Axis]]:
+    """Return the axes as they are pooled, and as they are."""
+    down, across = (Axis.of(geometry, pads, axis) for axis in (0, 1))
+    return [down.narrowed(), across.narrowed()], (down, across)
+
+
+@lru_cache(8)
+def _window_sizes(
+    axes: tuple[Axis, Axis], channels: int, *, padded: bool, single: bool
+) -> tuple[Array, Array]:
+    """Return the sizes that means divide by, for each row of windows and each value in a row."""
+    kind = SINGLE if single else DOUBLE
+    rows, columns = (axis.counts(padded=padded).astype(kind) for axis in axes)
+    return rows, columns.repeat(channels) if len(columns) > 1 else columns
 
 
 class _Rule(NamedTuple):
@@ -272,7 +288,8 @@ def pool_geometry(
     if isinstance(padding, str) and padding != "valid":  # the only rule whose windows may not fit
         pads = conv_geometry(shape, window, padding, step, apart, name="window").pads
     else:
-        pads = pads_of(shape, padding)
+        none = type(padding) is int and padding == 0  # the common case
+        pads = Pads(0, 0, 0, 0) if none else pads_of(shape, padding)
     return _pool_geometry(shape, window, step, pads, ceil, apart), pads
 
 
