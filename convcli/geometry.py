@@ -216,6 +216,9 @@ def conv_geometry(
             advice = (
                 f"; the input is a {line}: make the kernel one, with {mark} between its weights"
             )
+        elif name == "window" and min(shape) == 1 < min(kernel):
+            line, window = ("column", (kernel[0], 1)) if shape[1] == 1 else ("row", (1, kernel[1]))
+            advice = f"; the input is a {line}: make the window {pair_text(window)}"
         text = f"{name} {size_text(kernel)}"
         if dilation != (1, 1):
             text += f" (dilation {pair_text(dilation)}, extent {size_text(extent)})"

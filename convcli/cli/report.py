@@ -205,12 +205,11 @@ def clipping_hint(clipped: float) -> str:
     """Return a sentence if nearly all pixels are clipped, else nothing.
 
     >>> clipping_hint(0.97)
-    '97 % of the pixels are clipped: --range rescale shows all values'
+    '97.0 % of the pixels are clipped: --range rescale shows all values'
     """
     if clipped < CLIPPED_SHARE:
         return ""
-    share = math.floor(100 * clipped)  # 99.7 % are not all
-    return f"{share} % of the pixels are clipped: --range rescale shows all values"
+    return f"{percent_text(clipped)} of the pixels are clipped: --range rescale shows all values"
 
 
 def hint_at_numbers(path: str) -> None:
@@ -278,6 +277,7 @@ def mark_record(peak: Peak | None, axes: OutputAxes) -> dict[str, Any]:
         "max": finite(peak.value),
         "row": peak.place[0],
         "column": peak.place[1],
+        "places": peak.places,
     }
     record |= {"channel": peak.channel} if peak.channel else {}
     return {"mark": record | _coordinates(peak, axes)}
@@ -288,6 +288,8 @@ def mark_text(peak: Peak, axes: OutputAxes) -> str:
 
     >>> mark_text(Peak(19, (0, 3, 0)), OutputAxes())
     'the greatest value, 19, is at row 0, column 3'
+    >>> mark_text(Peak(19, (0, 3, 0), places=2), OutputAxes())
+    'the greatest value, 19, is at row 0, column 3, the first of 2 places'
     """
     value = f"{peak.value}".removesuffix(".0")
     names = [
@@ -296,7 +298,8 @@ def mark_text(peak: Peak, axes: OutputAxes) -> str:
     place = f" ({', '.join(names)})" if names else ""
     channel = f" of {peak.channel}" if peak.channel else ""
     row, column, _ = peak.place
-    return f"the greatest value, {value}, is at row {row}, column {column}{channel}{place}"
+    where = f"row {row}, column {column}{channel}{place}{peak.tie_text}"
+    return f"the greatest value, {value}, is at {where}"
 
 
 def _coordinates(peak: Peak, axes: OutputAxes) -> dict[str, float]:

@@ -230,18 +230,25 @@ class Peak(NamedTuple):
 
     Attributes:
         value: it.
-        place: its row, column and channel, counted from 0.
+        place: its row, column and channel, counted from 0: the first of several equal ones.
         channel: the name of its channel; empty if there is only one.
+        places: in how many places it is.
     """
 
     value: float
     place: tuple[int, int, int]
     channel: str = ""
+    places: int = 1
 
     @property
     def sample(self) -> int:
         """Which sample it is, if the map is a signal, of one row or one column."""
         return max(self.place[:2])
+
+    @property
+    def tie_text(self) -> str:
+        """Say that the value is in several places, to end a sentence; nothing if it is in one."""
+        return f", the first of {self.places} places" if self.places > 1 else ""
 
 
 class ValueStats:
@@ -324,13 +331,18 @@ class ValueStats:
             block = np.where(finite, block, -np.inf)
         row, column, *channel = np.unravel_index(int(block.argmax()), block.shape)
         place = rows.start + int(row), int(column), int(channel[0]) if channel else 0
-        self._raise_peak(Peak(block[row, column, *channel].item(), place))
+        value = block[row, column, *channel]
+        count = int(np.count_nonzero(block == value))
+        self._raise_peak(Peak(value.item(), place, places=count))
 
     def _raise_peak(self, found: Peak) -> None:
-        """Keep the greater one of two peaks, or else the first in the order of the rows."""
+        """Keep the greater one of two peaks; of equal ones the first in the order of the rows."""
         old = self.peak
-        if old is None or (-found.value, found.place) < (-old.value, old.place):
+        if old is None or found.value > old.value:
             self.peak = found
+        elif found.value == old.value:
+            place = min(old.place, found.place)
+            self.peak = old._replace(place=place, places=old.places + found.places)
 
     def merge(self, other: ValueStats) -> None:
         """Add what ``other`` counted."""

@@ -81,7 +81,7 @@ class SignalResult(NamedTuple):
         channel = f" of {peak.channel}" if peak.channel else ""
         place = format_short(self.scale.numbers.at(peak.sample), 10)
         name = self.scale.label.partition(" ")[0]
-        return f"marked: {format_short(peak.value)}{channel} at {name} {place}"
+        return f"marked: {format_short(peak.value)}{channel} at {name} {place}{peak.tie_text}"
 
     def mark_peak(self, axes: Axes) -> None:
         """Mark the sample that ``--mark`` has found by a ring and a line."""

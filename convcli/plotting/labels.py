@@ -286,7 +286,8 @@ def peak_fact(stats: ValueStats) -> str:
     peak, (_, greatest) = stats.peak, stats.shown()
     row, column, _ = peak.place
     channel = f" of {peak.channel}" if peak.channel else ""
-    return f"marked: {format_short(greatest)}{channel} at row {row}, column {column}"
+    place = f"row {row}, column {column}{peak.tie_text}"
+    return f"marked: {format_short(greatest)}{channel} at {place}"
 
 
 def missing_facts(missing: Missing) -> list[str]:

@@ -145,13 +145,13 @@ def test_json_tells_positions_lags_and_the_greatest_value(apply):
     pulse = "signal:box,center=1,width=1"
     [found] = records(apply("-k", pulse, "signal:box,center=3,width=1", *flags, *CONVOLVE[2:]))
     assert found["lag"] == found["x"] == {"start": -4, "stop": 4, "step": 0.5}
-    assert found["mark"] == {"max": 1.5, "row": 0, "column": 12, "x": 2, "lag": 2}
+    assert found["mark"] == {"max": 1.5, "row": 0, "column": 12, "places": 1, "x": 2, "lag": 2}
     [found] = records(
         apply("-k", pulse, "signal:box,center=3,width=1", *flags, *CONVOLVE, "--overwrite")
     )
     assert found["x"] == {"start": 0, "stop": 8, "step": 0.5}
     assert "lag" not in found
-    assert found["mark"] == {"max": 1.5, "row": 0, "column": 8, "x": 4}
+    assert found["mark"] == {"max": 1.5, "row": 0, "column": 8, "places": 1, "x": 4}
 
 
 def test_without_positions_lags_are_in_samples(apply, save, rng):
@@ -179,17 +179,18 @@ def test_the_first_greatest_value_of_an_image_is_marked(apply, save, rng, thread
     save("p.png", pixels)
     flags = ["--mark", "max", "--threads", threads, "--json", "-o", "o.png", "--overwrite"]
     [found] = records(apply("-k", "2", "p.png", *flags))
-    assert found["mark"] == {"max": 400, "row": 350, "column": 20, "channel": "green"}
+    mark = {"max": 400, "row": 350, "column": 20, "places": 3, "channel": "green"}
+    assert found["mark"] == mark
     assert (found["max"], found["clipped"] > 0) == (400, True)
     patch = "0 0 0; 0 1 0; 0 0 0"
     [found] = records(apply("-k", patch, "p.png", "--channels", "r", "--padding", "valid", *flags))
-    assert found["mark"] == {"max": 200, "row": 1399, "column": 2}
+    assert found["mark"] == {"max": 200, "row": 1399, "column": 2, "places": 1}
 
 
 def test_missing_values_and_infinities_are_not_marked(apply, save):
     save("s.npy", np.array([[np.nan, 1, np.inf, 3, -np.inf, 2]]))
     [found] = records(apply("-k", "1", "s.npy", "--mark", "max", "--json", "-o", "o.npy"))
-    assert found["mark"] == {"max": 3, "row": 0, "column": 3, "lag": 3}
+    assert found["mark"] == {"max": 3, "row": 0, "column": 3, "places": 1, "lag": 3}
     save("n.npy", np.full((1, 3), np.nan))
     ran = apply("-k", "1", "n.npy", "--mark", "max", "-o", "p.npy")
     assert (ran.code, "greatest" in ran.err) == (0, False)
