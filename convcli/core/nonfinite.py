@@ -1,7 +1,7 @@
 """NaN, infinities and outliers: find the windows that weigh one.
 
 Most methods would spread NaN over a whole tile or product. So a strip that holds one is summed with
-0 in its place, and the windows that weigh it are found on maps of 0 and 1:
+another value in its place, and the windows that weigh it are found on maps of 0 and 1:
 
 - For a kernel without holes, the places of NaN are spread down and then along, by doubling.
 - For a few weights, the places that each of them reads are joined.
@@ -60,6 +60,15 @@ class LeftOut(NamedTuple):
             if windows is not None:
                 np.copyto(sums, value, where=windows)
         return sums
+
+
+def put_others(values: NDArray[Any], places: NDArray[np.bool]) -> None:
+    """Put the first of the other values in some places, or 0 if it is not finite.
+
+    So an even strip stays even: with 0 in a bright sky, outline would be summed in float64.
+    """
+    first = values.reshape(-1)[places.argmin()]
+    np.copyto(values, first if np.isfinite(first) else 0, where=places)
 
 
 class Counts:
@@ -210,7 +219,7 @@ class NonFinite:
     def left_out(
         self, values: NDArray[Any], rows: int, *, has_nan: bool
     ) -> tuple[LeftOut, tuple[float, float]]:
-        """Put 0 in place of the values of a strip that are not finite, and find their windows.
+        """Put another value in place of those of a strip that are not finite; find their windows.
 
         Args:
             values: all that the windows read, (padded rows, padded width, C).
@@ -223,7 +232,7 @@ class NonFinite:
         if not has_nan:
             return self._without_infinities(values, rows)
         places = np.isnan(values)
-        np.copyto(values, 0, where=places)
+        put_others(values, places)
         windows = self.windows(places, rows)
         ends = float(values.min()), float(values.max())
         if all(map(math.isfinite, ends)):
@@ -239,10 +248,10 @@ class NonFinite:
     def _without_infinities(
         self, values: NDArray[Any], rows: int
     ) -> tuple[LeftOut, tuple[float, float]]:
-        """Put 0 in place of infinities, and find their windows, as :meth:`left_out` does."""
+        """Put another value in place of infinities, and find their windows, as :meth:`left_out`."""
         plus, minus = (values == infinity for infinity in (np.inf, -np.inf))
         places = plus | minus
-        np.copyto(values, 0, where=places)
+        put_others(values, places)
         ends = float(values.min()), float(values.max())
         if self._offsets is None:
             counts = self.counts(places, rows)

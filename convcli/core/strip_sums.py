@@ -1,7 +1,7 @@
 """Sum one strip by the first method that is accurate there.
 
 The least and the greatest value of a strip show whether it holds NaN or infinities. These are left
-out, as 0, and the windows that weigh one get their results from :mod:`convcli.core.nonfinite`. The
+out, and the windows that weigh one get their results from :mod:`convcli.core.nonfinite`. The
 error of float32 sums is compared with the largest sum of the other windows.
 
 An outlier, such as a nodata value of -3.4e38, stays in the strip. But its windows are compared with
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from convcli.core.dtypes import OUTLIER, SINGLE, SINGLE_THREAD_DOT, ImageInfo, have_finite_squares
 from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
-from convcli.core.nonfinite import LeftOut
+from convcli.core.nonfinite import LeftOut, put_others
 from convcli.core.padding import PaddedImage
 from convcli.core.plan import Plan
 from convcli.core.precision import Precision, has_outliers
@@ -173,7 +173,7 @@ class Strip:
         return low, high
 
     def _leave_out(self, *, has_nan: bool) -> tuple[LeftOut, tuple[float, float]]:
-        """Put 0 in place of NaN and infinities; return what they were, and the ends of the rest."""
+        """Put others in place of NaN and infinities; return these, and the ends of the others."""
         nonfinite = self.plan.nonfinite
         if self.left_out is None:
             values = self.values
@@ -183,7 +183,7 @@ class Strip:
             values = np.empty(values.shape, self.padded.dtype)  # of a type that holds all numbers
             self.padded.copy(self.first, values)
             self.left_out, _ = nonfinite.left_out(values, self.rows, has_nan=has_nan)
-        np.copyto(self.values, 0, where=self.left_out.places)
+        put_others(self.values, self.left_out.places)
         return self.left_out, self._ends()
 
     def _measurable(self, sums: Array | None) -> Array | None:

@@ -109,15 +109,25 @@ def test_strips_that_cancel_are_summed_again(monkeypatch):
 @pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("ground", [-150, 0, 90, 200])
-def test_even_images_keep_their_digits_and_black_stays_black(kind, stride, ground):
+@pytest.mark.parametrize("method", ["toeplitz", "direct"])
+def test_even_images_keep_their_digits_and_black_stays_black(kind, stride, ground, method):
     image = images(kind, ground, 1, 0) if ground >= 0 or kind == "f4" else images(kind, 90, 1, 0)
     if ground == 0:
         image[20:40, 20:40] = 0
     kernel = kernels("canceling", 5, 3)
-    found = cross_correlate(image, kernel, stride=stride, method="toeplitz")
+    found = cross_correlate(image, kernel, stride=stride, method=method)
     assert error(found, image, kernel, stride=stride) <= 1e-5
     if ground == 0 and stride == 1:
         assert not found[22:38, 22:38].any()
+
+
+@pytest.mark.parametrize("hole", [0.8, np.nan, np.inf])
+def test_opposite_weights_find_nothing_in_a_flat_image(hole):
+    image = np.full((90, 300), 0.8, "f4")
+    image[50, 7] = hole
+    for weights in ([0.1, 0.2, -0.2, -0.1], [0.1, 0.7, -0.6, -0.1, 0.6, -0.7], [1, -2, 1]):
+        found = cross_correlate(image, np.array([weights]) / 1.0)
+        assert np.count_nonzero(found) == (0 if hole == 0.8 else len(weights))
 
 
 @pytest.mark.parametrize("method", ["auto", "direct", "toeplitz", "separable", "fft"])

@@ -130,7 +130,7 @@ class SmallMethod(SumMethod):
         some = ~np.isfinite(sums).all(axis=1)
         values = windows[:, some]
         finite = np.where(np.isfinite(values), values, 0)
-        highest = float(np.abs(finite).max())
+        highest = float(np.abs(finite).max(initial=0))  # all sums may be finite, and far apart
         if not highest * float(np.abs(self.filters).max()) * len(values) < LARGEST:
             return False
         if self.filters.all():

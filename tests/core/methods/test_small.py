@@ -63,6 +63,8 @@ def test_large_integers_and_large_floats_go_another_way():
     assert (cross_correlate(large, [[3, -2]]) == 2**52 + 1).all()
     image = np.full((4, 4), 1.5e308)
     assert (cross_correlate(image, [[1.0, 1.0, -1.0]]) == 1.5e308).all()
+    image[0] *= -1  # so far apart that their difference is infinite
+    assert (cross_correlate(image, [[1.0]]) == image).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
