@@ -16,6 +16,7 @@ from convcli.core.dtypes import (
     ImageInfo,
     SumTypes,
     as_numbers,
+    have_finite_squares,
     saturate,
     with_channels,
     with_gaps,
@@ -243,7 +244,8 @@ def _run_small(plans: Sequence[Plan], planes: NDArray[Any], sink: Sink) -> bool:
             strip = np.empty((windows.rows_needed(height), width, planes.shape[2]))
             plan.padded_rows.copy(planes, 0, strip)
             sums = method.sums(strip, height)
-            if sums is None:
+            # Only strips know which of the weights that were added up were below 0.
+            if sums is None or not (plan.signs is None or have_finite_squares(sums)):
                 return False
             blocks.append(_finish(plan.types, sums).reshape(plan.shape))
         sink(slice(0, len(blocks[0])), blocks)

@@ -152,7 +152,8 @@ class PaddedRows:
             index = self.pixels[: len(out)]
             out[...] = image.reshape(-1, image.shape[2]).take(index, axis=0)
             if self.has_fill:
-                out[index == OUTSIDE] = self.fill
+                outside = self.outside[: self.outside.searchsorted(index.size)]
+                out.reshape(-1, out.shape[2])[outside] = self.fill
             return
         # Rows that follow each other in the image are read where they lie; to gather all rows of a
         # strip first takes as long again.
@@ -180,6 +181,14 @@ class PaddedRows:
         lines = self.index(0, rows)[:, np.newaxis]
         places = lines * self.geometry.input_shape[1] + self.columns
         return np.where((lines == OUTSIDE) | (self.columns == OUTSIDE), OUTSIDE, places)
+
+    @cached_property
+    def outside(self) -> NDArray[np.intp]:
+        """Which places of a small padded image hold the fill value.
+
+        To look for them at each call takes a fifth of a 3x3 kernel's time on 64x64 pixels.
+        """
+        return np.flatnonzero(self.pixels == OUTSIDE)
 
     def copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
         """Copy whole rows of an image, and the border on their left and right."""

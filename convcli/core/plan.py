@@ -28,6 +28,7 @@ from convcli.core.folding import Folding, Signs
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.core.methods.small import SmallMethod
+from convcli.core.methods.small import cost as small_cost
 from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
 from convcli.core.strips import without_gaps
@@ -36,6 +37,7 @@ from convcli.geometry import ConvOptions, Geometry, Pair, border_name
 
 HASHED_KERNEL_BYTES = 1 << 15  # larger kernels are compared with those of a few earlier plans
 KNOWN_BYTES = 1 << 24  # of these kernels; their plans may hold a second copy
+FEW_SUMS = 3e4  # nanoseconds of all sums, that are not worth to make fewer taps
 KEPT_VALUES = 1 << 13  # of a strip with its padding; a plan keeps smaller strips
 ERRORS = {SINGLE: 1e-5, DOUBLE: 1e-12}  # what convcli promises
 _EPSILON = {SINGLE: 2.0**-23, DOUBLE: 2.0**-52}
@@ -128,9 +130,9 @@ class Plan:
 
     @cached_property
     def small_method(self) -> SmallMethod | None:
-        """The method, if it sums a small image at once, and whatever the image holds."""
+        """The method, if it sums a small image at once."""
         method = self.methods[0]
-        return method if self.signs is None and isinstance(method, SmallMethod) else None
+        return method if isinstance(method, SmallMethod) else None
 
     @cached_property
     def keeps_strips(self) -> bool:
@@ -381,11 +383,13 @@ def _sizes(
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0
     read, folding = geometry, Folding.of(geometry, border, fill) if fewer_taps else None
+    channels = shape[2] if len(shape) == 3 else 1
     if folding is not None:
         read = folding.windows(geometry)
-    if read == geometry:
-        folding = None
-    windows = without_gaps(read, shape[2] if len(shape) == 3 else 1)
+        # To add weights up, and to tell which ones were, takes longer than few sums.
+        if read == geometry or (folding.adds and small_cost(geometry, channels) <= FEW_SUMS):
+            read, folding = geometry, None
+    windows = without_gaps(read, channels)
     return geometry, folding, windows, PaddedRows(read, border, fill, windows)
 
 

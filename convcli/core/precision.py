@@ -100,7 +100,8 @@ class Precision(NamedTuple):
     def _is_faint(self, highest: float) -> bool:
         """Tell whether sums are so small that float32 loses their digits."""
         largest = self.partials.l1_norm * highest + max(map(abs, self._biases))
-        return highest > 0 and self._lost(highest) > TOLERANCE * largest
+        is_zero = not highest or not self.partials.l1_norm
+        return not is_zero and self._lost(highest) > TOLERANCE * largest
 
     @property
     def _biases(self) -> tuple[float, ...]:
@@ -197,10 +198,10 @@ class Precision(NamedTuple):
         return math.isfinite(largest) and error <= TOLERANCE * largest
 
     def error(self, highest: float, middle: float = 0) -> float:
-        """Bound the error of sums of values up to ``highest``; 0 is summed without any."""
-        if not highest:
-            return 0.0
+        """Bound the error of sums of values up to ``highest``; 0 and weights of 0 have none."""
         _, l1_norm, walk, signed = self.partials
+        if not highest or not l1_norm:
+            return 0.0
         steps = max(2 * math.hypot(walk, math.sqrt(3) * l1_norm), 2 / 3 * signed + l1_norm)
         steps = steps * highest + abs((self.total or 0) * middle)
         return SINGLE_EPSILON * steps + self._lost(highest)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli.core.dtypes import (
     DOUBLE,
@@ -244,8 +245,8 @@ def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Itera
 def _small_cost(problem: Problem) -> float | None:
     """Return what all sums take by one product, or None if it pays to choose a method.
 
-    BLAS adds products that it has not rounded. Where the weights of a plane cancel, as -0.1 and 0.1
-    do, a flat image would give the rounding errors of the other products in place of 0.
+    BLAS adds products that it has not rounded. Where equal weights of a plane cancel, as -0.1 and
+    0.1 do, a flat image would give the rounding errors of the other products in place of 0.
     """
     types, geometry = problem.types, problem.geometry
     filters = len(types.weights) if types.summed else 1
@@ -254,8 +255,16 @@ def _small_cost(problem: Problem) -> float | None:
     cost = small.cost(geometry, problem.channels, filters)
     if cost > (SMALL_EXACT_COST if types.is_exact else SMALL_COST) or problem.exact_float() is None:
         return None
-    cancels = not types.is_exact and not types.summed and float(types.weights.sum()) == 0
-    return None if cancels else cost
+    is_plane = not (types.is_exact or types.summed)
+    return None if is_plane and _cancels(types.weights) else cost
+
+
+def _cancels(weights: NDArray[Any]) -> bool:
+    """Tell whether the weights of a plane add up to 0, and some of them have equal magnitudes."""
+    if float(weights.sum()) != 0:
+        return False
+    taps = [abs(weight) for weight in weights.ravel().tolist() if weight]
+    return len(set(taps)) < len(taps)
 
 
 def _small_methods(problem: Problem, schedules: Schedules, cost: float) -> Iterator[Considered]:
