@@ -28,6 +28,7 @@ class FigureOptions(NamedTuple):
         bars: whether there are color bars.
         limits: the values at the ends of all color scales; None for those of the data.
         overlay: whether the panels of a signal are curves on one axis.
+        reading: how the input was read, if not as it is, in words.
     """
 
     theme: ThemeName = "screen"
@@ -43,6 +44,7 @@ class FigureOptions(NamedTuple):
     bars: bool = True
     limits: tuple[float, float] | None = None
     overlay: bool = False
+    reading: tuple[str, ...] = ()
 
     def check_titles(self, *counts: int, one: str = "each panel") -> None:
         """Check that there is a title for each panel, if there are titles.

@@ -273,6 +273,16 @@ def test_a_kernel_alone_takes_no_argument_of_a_filtered_image(name, value):
         plot("sobel-x", **{name: value})
 
 
+def test_each_kernel_of_a_bank_may_have_its_own_scale():
+    bank = np.multiply.outer([1.0, 50], np.ones((1, 2, 2)))
+    limits = {
+        scale: {axes.images[0].get_clim() for axes in plot(bank, scale=scale).axes if axes.images}
+        for scale in ("common", "own")
+    }
+    assert limits["common"] == {(0, 50)}
+    assert limits["own"] == {(0, 1), (0, 50)}
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -292,6 +302,8 @@ def test_what_has_no_meaning_is_refused():
     chain = Chain(LAYERS)
     with pytest.raises(UsageError, match=r"^scale must be one of common, own, not 'each'$"):
         chain.plot(IMAGE, scale="each")
+    with pytest.raises(UsageError, match=r"^scale: for kernels alone"):
+        plot(IMAGE, "blur", scale="own")
     with pytest.raises(UsageError, match=r"^panels: a chain has no panel padded"):
         chain.plot(IMAGE, panels=["padded", "result"])
     unknown: Any = ["inputs"]

@@ -11,6 +11,7 @@ from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import (
     PERCENTILES,
+    SCALES,
     AnyBorder,
     Combine,
     Layout,
@@ -18,11 +19,12 @@ from convcli.choices import (
     Operation,
     Panel,
     Range,
+    Scale,
     ThemeName,
 )
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, IntOrPair
-from convcli.kernels.given import as_kernel_set
+from convcli.kernels.given import as_filters, as_kernel_set
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +63,7 @@ def plot(
     axes: bool = True,
     bars: bool = True,
     limits: tuple[float, float] | None = None,
+    scale: Scale = "common",
     cmap: str | None = None,
     digits: int | None = None,
     dpi: float = 150,
@@ -72,7 +75,7 @@ def plot(
     Args:
         image: (H, W) or (H, W, C), or a signal (W,): an array, nested lists, or a PIL image
             without alpha. uint8 and uint16 are pixels, other types plain numbers. Without
-            ``kernel``, the kernel to draw, as ``kernels show --plot`` does.
+            ``kernel``, the kernel or the bank to draw, as ``kernels show --plot`` does.
         kernel: weights (kh, kw), or (C, kh, kw) summed over the channels; a Kernel; or a SPEC such
             as ``sobel-x``. The maps of a family are combined to one.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
@@ -92,6 +95,7 @@ def plot(
         axes: whether rows and columns are numbered.
         bars: whether there are color bars.
         limits: the values at the ends of all color scales but the kernel's.
+        scale: of kernels alone: ``common``, or ``own`` for a color scale of each.
         cmap: a colormap of matplotlib for everything with one channel.
         digits: decimals of the numbers; None for as many as are needed.
         dpi: pixels per inch.
@@ -112,8 +116,9 @@ def plot(
     >>> figure.get_size_inches().round(2).tolist()
     [13.33, 7.5]
     """
-    from convcli.plotting.arguments import check_unused, checked_figure_options
+    from convcli.plotting.arguments import check_choice, check_unused, checked_figure_options
 
+    check_choice(scale, SCALES, "scale")
     listed: Any = {"panels": panels, "titles": titles}
     options = checked_figure_options(
         FigureOptions(
@@ -144,7 +149,8 @@ def plot(
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
         drawn: Any = image
-        return draw_kernel_sheet(as_kernel_set(drawn), options=options)
+        return draw_kernel_sheet(as_filters(drawn), scale=scale, options=options)
+    check_unused(plot, {"scale": scale}, "for kernels alone, as in plot(bank)")
     from convcli.plotting.filter_figure import draw_filtered_array
 
     conv = ConvOptions(

@@ -33,16 +33,14 @@ def write_summary(
         return notes
     from pathlib import Path
 
-    from convcli.plotting.labels import reading_facts
     from convcli.plotting.result_tiles import draw_results
     from convcli.plotting.save import save_figure
 
     if summary.kind == "grid":
         scale = options.outputs.scale or "common"
         figure = draw_results(
-            image, results, title=base_name(name), reading=reading_facts(options.reading),
-            scale=scale, options=options.figure,
-        )  # fmt: skip
+            image, results, title=base_name(name), scale=scale, options=options.figure
+        )
     else:
         figure = draw_figure(name, image, results, options)
     return save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
@@ -51,8 +49,5 @@ def write_summary(
 def draw_figure(name: str, image: ImageData, results: Results, options: JobOptions) -> Any:
     """Return the figure of one input: the image, and each filter's kernels and feature map."""
     from convcli.plotting.filter_figure import draw_filtering
-    from convcli.plotting.labels import reading_facts
 
-    reading = reading_facts(options.reading)
-    title = base_name(name)
-    return draw_filtering(image, results, title=title, reading=reading, options=options.figure)
+    return draw_filtering(image, results, title=base_name(name), options=options.figure)

@@ -180,7 +180,7 @@ def animate(
         with prefix_errors(name):
             check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
             window = slide_over(image, image_filter)
-    options = figure._replace(digits=digits)
+    options = figure._replace(digits=digits, reading=reading.facts)
     with prefix_errors(name):
         positions = frame_positions(window, *frames[:3], RangeNames("--from", "--to", "--step"))
         title = base_name(name)

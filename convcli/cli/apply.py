@@ -261,7 +261,7 @@ def apply(
     _check_panels(figure, outputs, len(filters))
     if search.matrix is not None:
         outputs = _matrix_outputs(outputs, several=len(filters) > 1 or messages.json)
-    figure = figure._replace(digits=writing.digits)
+    figure = figure._replace(digits=writing.digits, reading=reading.facts)
     options = JobOptions(filters, reading, writing, outputs, figure)
     jobs = JobList(search, options)
     _check_outputs(jobs, outputs, writing, messages)

@@ -311,7 +311,6 @@ def compare(
     drawn: Any = None
     if is_drawn:
         from convcli.kernels.matrix_text import short_name, without_folders
-        from convcli.plotting.labels import reading_facts
         from convcli.teaching.compare.figure import draw_comparison
 
         kernels = [short_name(without_folders(spec)) for spec in variation.specs]
@@ -319,11 +318,10 @@ def compare(
             with_holes(image, filters[0]),
             compared,
             title=base_name(name) + (f": {' and '.join(kernels)}" if vary != "kernel" else ""),
-            reading=reading_facts(reading),
             left_out=variation.left_out(filters[0], image) if vary != "kernel" else "",
             scale=scale or "common",
             diff=diff,
-            options=figure._replace(digits=digits),
+            options=figure._replace(digits=digits, reading=reading.facts),
         )
         write_figure(drawn, file, overwrite=overwrite, quiet=json)
     if json:

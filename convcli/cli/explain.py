@@ -143,7 +143,7 @@ def explain(
             "for example"
         )
     form: Form = "json" if json else "figure" if is_drawn else "text"
-    options = figure._replace(digits=digits)
+    options = figure._replace(digits=digits, reading=reading.facts)
     if gradient_args.gradient:
         check_outputs(None, file, overwrite=overwrite)
         gradient_args.check(layer_args)
@@ -214,7 +214,7 @@ def _explain_filter(
         from convcli.teaching.explain.figure import draw_explanation
 
         drawn = explanation.source
-        return draw_explanation(explanation, drawn.pixels, drawn.feature_map(), figure)
+        return draw_explanation(explanation, drawn.image.pixels, drawn.feature_map(), figure)
     if spreadsheet is None:
         from convcli.teaching.explain.text import explanation_data, explanation_text
 

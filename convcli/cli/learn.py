@@ -216,7 +216,7 @@ def learn(
     if not steps.pop("descent") and steps:
         raise click.UsageError(f"--{next(iter(steps))} needs --descent; give both")
     is_drawn = show or plot is not None
-    options = figure._replace(digits=digits)
+    options = figure._replace(digits=digits, reading=reading.facts)
     check_figure_options(
         figure, is_drawn=is_drawn or animate is not None, advice="--plot FILE", show=show
     )

@@ -142,7 +142,8 @@ def pad(
             from convcli.batch.outputs import base_name
             from convcli.teaching.pad.figure import draw_padding
 
-            figure, title = figure._replace(digits=writing.digits), base_name(name)
+            title = base_name(name)
+            figure = figure._replace(digits=writing.digits, reading=reading.facts)
             drawn = draw_padding(image, padded, pads, border, value, title=title, options=figure)
         if target is not None:
             data, notes = write_result(target, partial(write_image, padded), writing)

@@ -32,6 +32,19 @@ class ReadOptions(NamedTuple):
     strict: bool = False
     x: SampleRange | None = None
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """How an input is read, if not as it is, in words.
+
+        >>> ReadOptions(channels="r", resize=(80, 100)).facts
+        ('channel r', 'resized to 100x80')
+        """
+        word = "channels" if self.channels in ("gray", "rgb") else "channel"
+        facts = [f"{word} {self.channels}"] * (self.channels != "auto")
+        if self.resize is not None:
+            facts.append(f"resized to {size_text(self.resize)}")
+        return tuple(facts)
+
 
 class WriteOptions(NamedTuple):
     """How results are written.

@@ -70,7 +70,6 @@ def draw_filtering(
     results: Sequence[tuple[Filter, Filtered]],
     *,
     title: str = "",
-    reading: Sequence[str] = (),
     options: FigureOptions | None = None,
 ) -> NotebookFigure:
     """Draw the results of filtering one image: input | kernel | result, a row for each.
@@ -83,7 +82,6 @@ def draw_filtering(
         image: the input; its alpha is not drawn.
         results: each filter with its result, at least one.
         title: a heading, such as the image's name.
-        reading: how the image was read, in words.
         options: how the figure looks.
 
     Raises:
@@ -98,13 +96,13 @@ def draw_filtering(
     results = list(zip(filters, (filtered for _, filtered in results), strict=True))
     if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
         with style_context(options):
-            return _draw_signal(image, results, title, reading)
+            return _draw_signal(image, results, title)
     if options.overlay:
         raise UsageError(
             "overlay draws signals, of one row or one column; this input or its result is an image"
         )
     with style_context(options):
-        return _draw(image, original, results, title, reading)
+        return _draw(image, original, results, title)
 
 
 def draw_filtered_array(
@@ -123,7 +121,6 @@ def _draw(
     original: ImagePanel,
     results: Sequence[tuple[Filter, Filtered]],
     title: str,
-    reading: Sequence[str],
 ) -> NotebookFigure:
     options = figure_options()
     panels = options.panels or _USUAL
@@ -140,7 +137,7 @@ def _draw(
     }
     bank = common_bank([image_filter.label for image_filter, _ in results])
     first = results[0][0]
-    facts = [*[bank] * bool(bank), *reading, *conv_facts(first), *alpha_facts(image, first)]
+    facts = [*[bank] * bool(bank), *conv_facts(first), *alpha_facts(image, first.alpha)]
     texts: dict[str, Any] = {"title": title, "facts": ", ".join(facts)}
     is_plain = options.layout is None and not titles
     are_strips = options.layout is None and all(_is_strip(panel) for panel in drawn)
@@ -313,7 +310,6 @@ def _draw_signal(
     image: ImageData,
     results: Sequence[tuple[Filter, Filtered]],
     title: str,
-    reading: Sequence[str],
 ) -> NotebookFigure:
     """Draw a signal; unless curves share one axis, its input is drawn with its padding."""
     options = figure_options()
@@ -325,7 +321,7 @@ def _draw_signal(
         raise UsageError("layout arranges images; the plots of a signal stand in one column")
     options.check_titles(len(panels), one="each panel of a signal")
     titles = options.titles or ("",) * len(panels)
-    facts = ", ".join([*reading, *conv_facts(results[0][0])])
+    facts = ", ".join(conv_facts(results[0][0]))
     named: dict[str, str] = dict(zip(panels, titles, strict=True))
     draw = draw_overlay if options.overlay else draw_filtered_signal
     return draw(image, results, named, title=title, facts=facts)

@@ -15,7 +15,7 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from convcli.errors import percent_text, shown
-from convcli.geometry import ConvOptions, Padding, as_pair, border_name, size_text
+from convcli.geometry import ConvOptions, Padding, as_pair, border_name
 from convcli.kernels.matrix_text import short_name, without_folders
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from convcli.filtering.filter import Filter
     from convcli.filtering.run import Filtered
     from convcli.images.image import ImageData
-    from convcli.images.options import ReadOptions
     from convcli.images.value_range import ValueStats
 
 DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
@@ -257,26 +256,14 @@ def combine_fact(image_filter: Filter) -> str:
     return f"{image_filter.combine or 'one'} of {len(kernels)} kernels" if len(kernels) > 1 else ""
 
 
-def reading_facts(reading: ReadOptions) -> list[str]:
-    """Return how an input was read, if not as it is, in words.
-
-    >>> from convcli.images.options import ReadOptions
-    >>> reading_facts(ReadOptions(channels="r", resize=(80, 100)))
-    ['channel r', 'resized to 100x80']
-    """
-    word = "channels" if reading.channels in ("gray", "rgb") else "channel"
-    facts = [f"{word} {reading.channels}"] * (reading.channels != "auto")
-    if reading.resize is not None:
-        facts.append(f"resized to {size_text(reading.resize)}")
-    return facts
-
-
-def alpha_facts(image: ImageData, image_filter: Filter) -> list[str]:
+def alpha_facts(image: ImageData, alpha: str) -> list[str]:
     """Return how an input's alpha is treated, which no figure shows, in words."""
-    if image.alpha is None:
-        return []
-    words = {"keep": "alpha is not drawn", "premultiply": "alpha premultiply, not drawn"}
-    return [words.get(image_filter.alpha, f"alpha {image_filter.alpha}")]
+    words = {
+        "keep": "alpha is not drawn",
+        "premultiply": "alpha premultiply, not drawn",
+        "drop": "alpha dropped",
+    }
+    return [] if image.alpha is None else [words[alpha]]
 
 
 def peak_fact(stats: ValueStats) -> str:

@@ -93,7 +93,7 @@ def compose(
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
-    stated = _joined(facts, _limits_text())
+    stated = _joined(", ".join(options.reading), facts, _limits_text())
     sheet = _Sheet(heading, stated, footer, fills)
     fit = partial(_fitted, sheet=sheet, unit=unit, least=least, by_part=by_part)
     page, context = _with_bars_placed(fit, plans)

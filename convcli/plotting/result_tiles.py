@@ -39,13 +39,10 @@ def draw_results(
     results: Sequence[tuple[Filter, Filtered]],
     *,
     title: str = "",
-    reading: Sequence[str] = (),
     scale: Scale = "common",
     options: FigureOptions | None = None,
 ) -> Figure:
     """Draw the results of filtering one image as a contact sheet; see `draw_sheet`.
-
-    ``reading`` says how the image was read.
 
     Raises:
         UsageError: there are no results, or one has neither 1 nor 3 channels.
@@ -65,11 +62,13 @@ def draw_results(
     tiles = input_tile(image, options) + tiles
     own = scale_facts(scale, [filtered for _, filtered in results], options)
     common = (
-        [*combined, *conv_facts(filters[0]), *alpha_facts(image, filters[0])] if filters else []
+        [*combined, *conv_facts(filters[0]), *alpha_facts(image, filters[0].alpha)]
+        if filters
+        else []
     )
     is_stretched = any(each.range in ("rescale", "percentile") for each in filters)
     stretched = ["each tile stretched on its own"] * (is_stretched and len(filters) > 1)
-    facts = ", ".join([*[bank] * bool(bank), *reading, *common, *stretched, *own])
+    facts = ", ".join([*[bank] * bool(bank), *common, *stretched, *own])
     return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
 
 

@@ -39,7 +39,7 @@ class Theme(NamedTuple):
         page: color of the page.
         signed: colormap of numbers of both signs, with zero in its middle.
         unsigned: colormap of numbers of one sign.
-        empty: color of values that are not computed yet: neither gray, nor blue or red.
+        empty: color of values that are not computed yet, which no colormap has, with its name.
         bar_below: least ratio of width to height of an image whose color bar is below it.
     """
 
@@ -56,6 +56,7 @@ class Theme(NamedTuple):
     signed: str = "RdBu_r"
     unsigned: str = "viridis"
     empty: str = "#fbf5d3"
+    empty_name: str = "yellow"
     bar_below: float = 2.5
 
     @property
@@ -79,6 +80,8 @@ THEMES = {
         height=9.5,
         signed="cividis",
         unsigned="cividis",
+        empty="#cdeaf5",
+        empty_name="light blue",
     ),
     "dark": Theme(ink="#e8e8e8", faint="#9a9a9a", page="#16181c", empty="#4a4322"),
 }

@@ -19,16 +19,16 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FONTS = {"DejaVu Sans": "DejaVu Sans Mono", "Liberation Sans": "Liberation Mono"}
 COMMANDS = {
     "apply": "apply -k outline photo.png -o out.png --plot",
-    "apply-family": "apply -k sobel --stride 2 --border wrap photo.png -o out.png --plot",
+    "apply-family": "apply -k sobel --stride 2 --channels g photo.png -o out.png --plot",
     "apply-matrix": "apply -k sobel-x --range raw toy.csv -o out.csv --plot",
     "apply-direction": "apply -k sobel --combine direction --channels gray photo.png --plot",
     "apply-overlay": "apply -k '1 2 1' --normalize signal.csv -o out.csv --overlay --plot",
     "apply-signal": "apply -k '1 2 1' --normalize signal.csv -o out.csv --plot",
     "chain": "chain toy.csv conv -k outline relu maxpool 2 --plot",
-    "chain-photo": "chain photo.png conv -k sobel-x relu maxpool 4 --plot",
-    "compare": "compare -k blur --vary border photo.png -o",
+    "chain-photo": "chain photo.png conv -k sobel-x relu maxpool 4 --channels g --plot",
+    "compare": "compare -k blur --vary border --channels g photo.png -o",
     "compare-kernels": "compare -k sobel-x -k laplacian --vary kernel toy.csv -o",
-    "explain": "explain -k gaussian:5 --at 10,20 photo.png -o",
+    "explain": "explain -k gaussian:5 --at 10,20 --channels g photo.png -o",
     "explain-family": "explain -k kirsch --at 3,3 toy.csv -o",
     "explain-layers": "explain --layer 'conv -k gaussian:3' --layer relu --layer 'maxpool 2' "
     "--at 0,0 toy.csv -o",
@@ -101,6 +101,12 @@ def drawings(tmp_path_factory):
 def test_text_stays_text(drawings):
     for name, drawing in drawings.items():
         assert drawing.count("<text") > 10, name
+
+
+def test_captions_name_the_channel_that_was_read(drawings):
+    chosen = [name for name, command in COMMANDS.items() if "--channels g " in command]
+    assert len(chosen) == 4
+    assert all("channel g" in drawings[f"{name}-slide"] for name in chosen)
 
 
 def test_no_text_of_a_slide_is_smaller_than_14_points(drawings):

@@ -608,10 +608,11 @@ def test_the_greatest_value_is_ringed_and_a_heading_says_how_an_image_was_read()
     pixels[4, 2] = 9
     read = ImageData(pixels, 8, alpha=np.full((9, 7), 255, np.uint8))
     filtered = filter_image(read, image_filter, None)
-    figure = draw_filtering(read, [(image_filter, filtered)], reading=["channel r"])
+    options = FigureOptions(reading=("channel r",))
+    figure = draw_filtering(read, [(image_filter, filtered)], options=options)
     texts = [text.get_text() for text in figure.texts]
     assert any("marked: 72 at row 4, column 2" in text for text in texts)
-    assert "channel r, range raw, alpha is not drawn" in texts
+    assert "channel r · range raw, alpha is not drawn" in texts
     rings = [line.get_xydata().tolist() for axes in figure.axes for line in axes.lines]
     assert [ring for ring in rings if len(ring) == 1] == [[[2, 4]]]
 

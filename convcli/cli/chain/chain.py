@@ -430,7 +430,7 @@ def chain(
     check_figure_options(figure, is_drawn=draws, advice="--plot FILE", show=show)
     if scale is not None and not draws:
         raise click.UsageError("--scale is for figures; draw one with --plot FILE")
-    figure = figure._replace(digits=writing.digits)
+    figure = figure._replace(digits=writing.digits, reading=reading.facts)
     outputs |= {"figure": figure, "scale": scale or "common"}
     missing = missing_args.missing(reading)
     ctx.obj = source, matrix, outputs, reading, missing, writing, max_memory

@@ -13,6 +13,7 @@ from convcli.geometry import Pair
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.labels import fitting_decimals
+from convcli.plotting.style import theme
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.decimals import (
@@ -31,13 +32,16 @@ from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import MAX_TERMS, computation_lines
 from convcli.teaching.explain.text import places_text
 
-NOT_COMPUTED = "yellow: not computed yet"  # below the title of what fills in
-NOTHING_ADDED = "yellow: nothing added yet"
 WINDOW_BEFORE = "dashed: the window before"
 
 _MAX_SUMS = 24  # at one position
 _MAX_PRODUCTS = 3 * MAX_TERMS  # of one kernel, written out
 _SAMPLES = 2000  # of an image, from which its decimals are guessed
+
+
+def empty_note(words: str = "not computed yet") -> str:
+    """Return what the color of missing values means, for the caption of what fills in."""
+    return f"{theme().empty_name}: {words}"
 
 
 def scene_title(window: SlidingWindow, title: str) -> str:

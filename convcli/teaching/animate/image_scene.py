@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
 from convcli.plotting.axes import WIDE
-from convcli.plotting.labels import conv_facts
+from convcli.plotting.labels import alpha_facts, conv_facts
 from convcli.plotting.moving import FillingMap, Magnifier
 from convcli.plotting.window_marks import WindowMarks, hatched_text
 from convcli.teaching.animate.captions import (
-    NOT_COMPUTED,
     captions,
+    empty_note,
     explanations,
     fitting_digits,
     scene_title,
@@ -107,7 +107,9 @@ class ImageScene(SlidingScene):
         return compose(
             plans,
             title=self._title,
-            facts=", ".join(conv_facts(window.filter)),
+            facts=", ".join(
+                [*conv_facts(window.filter), *alpha_facts(window.image, window.filter.alpha)]
+            ),
             least=LEAST_SCALE,
             multiple=2,
         )
@@ -156,7 +158,7 @@ class ImageScene(SlidingScene):
                     panel,
                     image_side() if len(panels) == 1 else _OF_SEVERAL,
                     title=f"feature map {channel}".strip(),
-                    caption=f"{caption}\n{NOT_COMPUTED}",
+                    caption=f"{caption}\n{empty_note()}",
                     ends=ends,
                     bar=bar if number == len(panels) - 1 else None,
                 ),

@@ -24,14 +24,13 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Geometry, Pads, Pair, conv_geometry, size_text
 from convcli.images.channels import channel_names
 from convcli.plotting.blit import Moving
-from convcli.plotting.labels import cell_texts, fitting_decimals, text_width
+from convcli.plotting.labels import alpha_facts, cell_texts, fitting_decimals, text_width
 from convcli.plotting.moving import FieldMagnifier, FillingMap, GrowingMap, Magnifier
 from convcli.plotting.spread import Spread
 from convcli.plotting.window_marks import BoxMarks, Corners, WindowMarks, hatched_text
 from convcli.teaching.animate.captions import (
-    NOT_COMPUTED,
-    NOTHING_ADDED,
     WINDOW_BEFORE,
+    empty_note,
     layer_captions,
     layer_steps,
     spread_captions,
@@ -132,7 +131,9 @@ class LayerScene(SlidingScene):
         return compose(
             plans,
             title=self._title,
-            facts=self._facts(),
+            facts=", ".join(
+                filter(None, [*alpha_facts(self._window.image, "drop"), self._facts()])
+            ),
             least=LEAST_SCALE,
             multiple=2,
         )
@@ -336,11 +337,11 @@ class LayerScene(SlidingScene):
             caption += f"\n{hatched_text(pads, 'cut off')}" * any(pads)
             if bias := self._spread.bias:
                 caption += f"\nsums begin at the bias {format_number(bias)}"
-            caption += f"\n{NOTHING_ADDED}\ngreen: the window"
+            caption += f"\n{empty_note('nothing added yet')}\ngreen: the window"
             is_strided = window.stage.plan.geometry.stride != (1, 1) and len(self._positions) > 1
             caption += f"\n{WINDOW_BEFORE}" * is_strided
         else:
-            caption += f"\n{NOT_COMPUTED}"
+            caption += f"\n{empty_note()}"
         make = image_part(
             self._map_panel,
             image_side(),

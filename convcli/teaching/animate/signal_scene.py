@@ -50,8 +50,8 @@ from convcli.geometry import Pair
 from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.moving import DrawnParts, MovingText
 from convcli.teaching.animate.captions import (
-    NOT_COMPUTED,
     captions,
+    empty_note,
     explanations,
     fitting_digits,
     scene_title,
@@ -187,7 +187,7 @@ class SignalScene(BlitCanvas):
             signal_part(
                 self._draw_result,
                 "result",
-                f"{samples_text(signal_samples(self._window.pixels))}; {NOT_COMPUTED}",
+                f"{samples_text(signal_samples(self._window.pixels))}; {empty_note()}",
                 self._result,
                 self._window.max_value,
             ),

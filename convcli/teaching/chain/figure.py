@@ -38,7 +38,7 @@ from convcli.plotting.image_panel import (
     number_notes,
     stretch_notes,
 )
-from convcli.plotting.labels import missing_facts, text_width
+from convcli.plotting.labels import alpha_facts, missing_facts, text_width
 from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
 from convcli.plotting.part import Part, axes_at
 from convcli.plotting.rows import Rows
@@ -182,6 +182,7 @@ class ChainPlot:
         self._stages = stages
         self._texts = list(map(short_layer, texts or [stage.layer.label for stage in stages]))
         self._facts = [] if missing is None else missing_facts(missing)
+        self._facts += alpha_facts(image, "drop")
         pixels = input_maps(image, missing if image.depth is None else None)
         with style_context(self._options):
             block = first_block(pixels, image.max_value)

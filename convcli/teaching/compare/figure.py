@@ -52,7 +52,6 @@ def draw_comparison(
     compared: Sequence[Compared],
     *,
     title: str = "",
-    reading: Sequence[str] = (),
     left_out: str = "",
     scale: Scale = "common",
     diff: bool = False,
@@ -67,7 +66,6 @@ def draw_comparison(
         image: what was filtered.
         compared: from :func:`convcli.teaching.compare.comparison.compare_choices`.
         title: a heading.
-        reading: how the image was read, in words.
         left_out: what was not compared, and why.
         scale: the colors; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
         diff: whether the figure also shows the input beside the first result, and the
@@ -100,7 +98,7 @@ def draw_comparison(
         ]
     own = scale_facts(scale, [item.filtered for item in compared], options)
     framed = "the framed corner is magnified" if corner is not None else ""
-    facts = ", ".join([*reading, *combined, *_common_facts(image, compared), *own])
+    facts = ", ".join([*combined, *_common_facts(image, compared), *own])
     facts = "; ".join(filter(None, [facts, framed, left_out]))
     if diff:
         partners = [_input(image, results[0])]
@@ -140,7 +138,7 @@ def _without_folders(compared: Sequence[Compared]) -> list[Compared]:
 def _common_facts(image: ImageData, compared: Sequence[Compared]) -> list[str]:
     """Return the options that are not the default and hold for all choices, in words."""
     filters = [item.choice.filter for item in compared]
-    first, *others = ([*conv_facts(each), *alpha_facts(image, each)] for each in filters)
+    first, *others = ([*conv_facts(each), *alpha_facts(image, each.alpha)] for each in filters)
     return [fact for fact in first if all(fact in facts for facts in others)]
 
 

@@ -188,7 +188,7 @@ def explain_probed(
         x=axes.positions and axes.positions.at(max(at)),
         lag=axes.lags and axes.lags.at(max(at)),
         source=ExplainedImage(
-            with_holes(image, image_filter).pixels,
+            with_holes(image, image_filter),
             image_filter,
             partial(explained_map, image, image_filter, activation),
         ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.filtering.filter import Filter
+    from convcli.images.image import ImageData
 
 Grid = tuple[tuple[Number, ...], ...]  # rows of numbers
 Flags = tuple[tuple[bool, ...], ...]
@@ -211,12 +212,12 @@ class ExplainedImage(NamedTuple):
     """What a figure shows around an explained value.
 
     Attributes:
-        pixels: the input, (H, W) or (H, W, C).
+        image: the input, NaN where pixels are missing.
         filter: what is done to it.
         feature_map: computes the map of the value.
     """
 
-    pixels: NDArray[Any]
+    image: ImageData
     filter: Filter
     feature_map: Callable[[], FeatureMap]
 

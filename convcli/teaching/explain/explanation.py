@@ -114,4 +114,4 @@ class Explanation(DrawnComputation):
         from convcli.teaching.explain.figure import draw_explanation
 
         options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
-        return draw_explanation(self, self.source.pixels, self.source.feature_map(), options)
+        return draw_explanation(self, self.source.image.pixels, self.source.feature_map(), options)

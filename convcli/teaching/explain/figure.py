@@ -6,7 +6,7 @@ from __future__ import annotations
 from convcli.kernels.matrix_text import short_kernel
 from convcli.plotting.heatmap import divisor_text
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
-from convcli.plotting.labels import conv_facts, format_short
+from convcli.plotting.labels import alpha_facts, conv_facts, format_short
 from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
 from convcli.plotting.part import Part, PartOf, blank
 from convcli.plotting.rows import Rows, fits_line, in_lines, stacked
@@ -299,7 +299,8 @@ def _scales(
 
 def _facts(explanation: DrawnComputation) -> list[str]:
     """Return the options that are not the default, as they were given."""
-    facts = conv_facts(explanation.source.filter._replace(bias=None, range="clip"))
+    source = explanation.source
+    facts = conv_facts(source.filter._replace(bias=None))
     if bias := explanation.outputs[0].responses[0].bias:
         facts.append(f"bias {format_number(bias)}")
     if explanation.combine is not None:
@@ -307,9 +308,7 @@ def _facts(explanation: DrawnComputation) -> list[str]:
         facts.append(f"{explanation.combine} of {count} kernels")
     if explanation.activation != "none":
         facts.append(explanation.activation)
-    if explanation.range != "clip":
-        facts.append(f"range {explanation.range}")
-    return facts
+    return facts + alpha_facts(source.image, source.filter.alpha)
 
 
 def _footer(explanation: Computation) -> tuple[list[str], list[str]]:

@@ -117,7 +117,9 @@ def draw_learned(
             return compose([few], title=title, facts=facts, least=_LEAST_SCALE)
         rows = _kernel_rows(learned, truth, losses, history.kernels)
         on_the_way = _epoch_rows(learned, history, truth)
-        plans = [PagePlan(_rows_of([*pair, *rows, *on_the_way]), left_out), few]
+        shown, count = sum(map(len, on_the_way)), len(history.epochs)
+        fewer = [f"kernels of {count - shown} of {count} epochs"] * (shown < count)
+        plans = [PagePlan(_rows_of([*pair, *rows, *on_the_way]), [*left_out, *fewer]), few]
         return compose(plans, title=title, facts=facts, least=_LEAST_SCALE)
 
 

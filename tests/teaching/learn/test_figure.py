@@ -162,6 +162,9 @@ def test_a_descent_shows_its_losses_and_kernels_on_one_scale():
     epochs = [title for title in found if title.startswith("epoch")]
     assert epochs == [f"epoch {n}" for n in (0, 1, 5, 20, 100, 200)]
     assert len({found[title].images[0].get_clim() for title in epochs}) == 1
+    paper = draw_learned(learned, options=FigureOptions(theme="paper"))
+    shown = len([title for title in maps(paper) if title.startswith("epoch")])
+    assert f"left out: kernels of {6 - shown} of 6 epochs" in facts_of(paper)
 
 
 def test_both_curves_are_drawn_where_another_momentum_ends_lower():

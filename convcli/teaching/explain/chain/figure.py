@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_layer
 from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
-from convcli.plotting.labels import format_short
+from convcli.plotting.labels import alpha_facts, format_short
 from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
 from convcli.plotting.part import Part, PartOf, plot_part
 from convcli.plotting.rows import Rows
@@ -251,7 +251,8 @@ class _ExplanationPage:
         at, last = self._explanation.at, self._explanation.steps[0]
         which = f"{self._blocks[last.number].counted_name(last.map)} of " * (last.maps > 1)
         title = f"How row {at[0]}, column {at[1]} of {which}layer {last.number} is computed"
-        return compose(plans, title=title, facts=self._key(), least=_LEAST_SCALE)
+        facts = ", ".join([*alpha_facts(self._image, "drop"), self._key()])
+        return compose(plans, title=title, facts=facts, least=_LEAST_SCALE)
 
     def _key(self) -> str:
         """Return what the outlines mean."""
