@@ -16,6 +16,7 @@ from convcli.plotting.style import theme
 
 EDGE = 0.15  # inches around a page
 _LINE = 1.35  # height of a line of text, in font sizes
+_ALIKE = 2.0  # times the narrowest box is the widest one at most that stands below it
 
 Rows = Sequence[Sequence[Part]]
 RowsOf = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
@@ -164,7 +165,7 @@ class RowLayout(NamedTuple):
     Attributes:
         lines: the rows.
         columns: the widths at the left of the centers of a column's boxes, and at their right,
-            where all rows have as many parts.
+            where all rows have as many parts, of like widths.
     """
 
     lines: Sequence[_Line]
@@ -175,8 +176,9 @@ class RowLayout(NamedTuple):
         """Wrap the titles of parts to the widths that these have."""
         columns = None
         if len({len(row) for row in rows}) == 1:
-            sides = [[part.sides for part in row] for row in rows]
-            columns = [_column_sides(column) for column in zip(*sides, strict=True)]
+            parts = list(zip(*rows, strict=True))
+            if all(_are_alike([part.box[0] for part in column]) for column in parts):
+                columns = [_column_sides([part.sides for part in column]) for column in parts]
         lines = []
         for row in rows:
             texts = []
@@ -247,6 +249,11 @@ class RowLayout(NamedTuple):
                     figure.text(*place, lines, size=points, color=color, ha="center", va="bottom")
                     bottom -= text_height(lines, points)
         return drawn
+
+
+def _are_alike(widths: Sequence[float]) -> bool:
+    """Return whether boxes can stand below each other without much room beside them."""
+    return max(widths) <= _ALIKE * min(widths)
 
 
 def _column_sides(sides: Sequence[tuple[float, float]]) -> tuple[float, float]:

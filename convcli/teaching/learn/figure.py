@@ -376,9 +376,7 @@ def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) ->
 
     ``is_signed`` tells whether they have the colors of numbers of both signs.
     """
-    decimals = figure_options().digits
-    if decimals is None:
-        decimals = min(shown_weights(learned)[1], most_decimals())
+    decimals = _decimals(learned)
     limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
     kernels = [("learned", round_weights(learned.weights, decimals), limit)]
     if truth is not None:
@@ -411,7 +409,14 @@ def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) ->
 def _has_negative(learned: Estimate, truth: Truth | None, on_the_way: Sequence[Floats]) -> bool:
     """Whether any of the kernels that share their colors has a negative weight, as it is shown."""
     kernels = [learned.weights, *on_the_way, *([] if truth is None else [truth.weights])]
-    return any((np.round(kernel, most_decimals()) < 0).any() for kernel in kernels)
+    decimals = _decimals(learned)
+    return any((round_weights(kernel, decimals) < 0).any() for kernel in kernels)
+
+
+def _decimals(learned: Estimate) -> int:
+    """Return the decimals that the weights are shown with."""
+    digits = figure_options().digits
+    return min(shown_weights(learned)[1], most_decimals()) if digits is None else digits
 
 
 def heatmap_group(
