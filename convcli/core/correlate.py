@@ -67,18 +67,19 @@ def feature_map(
     if exact:
         plan = plan.undivided
 
+    # Only floats of the result's type are put there; others leave strips where they are.
+    place = out if out.dtype == plan.types.block and not types.is_exact else None
+
     def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if exact:
             divide_exactly(blocks[0], types, out[rows])
-        elif not np.may_share_memory(blocks[0], out):
+        elif place is None or not np.may_share_memory(blocks[0], out):
             saturate(blocks[0], out[rows], overwrite=True)
 
     # One strip for each thread in place of two: a 3x3 kernel on 2.4 MB takes 4 to 28 % less on two
     # threads, since each call of numpy hands over the interpreter, which comes back late. Results
     # as wide as the sums take as long either way.
     long = types.is_exact and out.itemsize < types.accumulator.itemsize == 2
-    # Only floats of the result's type are put there; others leave strips where they are.
-    place = out if out.dtype == plan.types.block and not types.is_exact else None
     run([plan], pixels, store, threads, place, long_strips=long)
     return out
 

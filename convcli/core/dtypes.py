@@ -212,7 +212,9 @@ def choose_types(
         # Sums have the result's type; a method sums in float64 where float32 is too inaccurate.
         weights = kernel
         if kernel.ndim != 4 or kernel.dtype != SINGLE or divisor != 1:
-            weights = np.divide(kernel, float(divisor), dtype=np.float64)
+            weights = kernel.astype(np.float64, copy=False)
+            if divisor != 1:
+                weights = np.divide(weights, float(divisor))
             if divisor != 1 or kernel.dtype.itemsize > DOUBLE.itemsize:
                 check_finite(weights)
         spread = not image.bounds or max(map(abs, (*image.bounds, fill))) >= 1 / OUTLIER

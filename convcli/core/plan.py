@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import accumulate, count
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -288,23 +288,17 @@ def _remembered(
 
 
 class _Known(NamedTuple):
-    """The plan of large weights, with a copy of them, since their owner may change them."""
+    """Plans of large weights, the latest last, with copies of these, since owners may change them.
 
-    weights: NDArray[Any]
-    arguments: tuple[Any, ...]
-    plan: Plan
+    A key has the weights' shape and type, a few of them, in which most others differ, and all
+    arguments.
+    """
 
-    def is_for(self, weights: NDArray[Any], arguments: tuple[Any, ...]) -> bool:
-        """Tell whether it would be planned again; most other weights differ in a few already."""
-        mine = self.weights
-        if (weights.shape, weights.dtype, arguments) != (mine.shape, mine.dtype, self.arguments):
-            return False
-        some = slice(None, None, weights.size // 64)
-        few = mine.reshape(-1)[some], weights.reshape(-1)[some]
-        return np.array_equal(*few) and np.array_equal(mine, weights)
+    size: int  # bytes of all weights
+    plans: dict[tuple[Any, ...], tuple[NDArray[Any], Plan]]
 
 
-_known_plans: tuple[_Known, ...] = ()  # the latest first; replaced as a whole, for other threads
+_known = _Known(0, {})  # replaced as a whole, for other threads
 
 
 def _remembered_large(weights: NDArray[Any], *arguments: Any) -> Plan:
@@ -312,19 +306,21 @@ def _remembered_large(weights: NDArray[Any], *arguments: Any) -> Plan:
 
     To bound the error of 256 filters of 256x3x3 takes a fourth as long as to sum a map of 14x14.
     """
-    global _known_plans
-    plans = _known_plans
-    known = next((one for one in plans if one.is_for(weights, arguments)), None)
-    if known is None:
+    global _known
+    few = weights.reshape(-1)[:: weights.size // 64].tobytes()
+    key = weights.shape, weights.dtype, few, arguments
+    size, plans = _known.size, _known.plans.copy()
+    found = plans.pop(key, None)
+    if found is None or not np.array_equal(found[0], weights):
+        size += weights.nbytes if found is None else 0
         copy = weights.copy()
-        known = _Known(copy, arguments, _plan(copy, *arguments))
-    if not plans or known is not plans[0]:
-        latest = [known, *(one for one in plans if one is not known)]
-        sizes = accumulate(one.weights.nbytes for one in latest)
-        _known_plans = tuple(
-            one for one, size in zip(latest, sizes, strict=True) if size <= KNOWN_BYTES
-        )
-    return known.plan
+        found = copy, _plan(copy, *arguments)
+    plans[key] = found
+    while size > KNOWN_BYTES:
+        oldest, _ = plans.pop(next(iter(plans)))
+        size -= oldest.nbytes
+    _known = _Known(size, plans)
+    return found[1]
 
 
 @np.errstate(all="ignore")

@@ -98,13 +98,12 @@ class Strip:
     def sum(self, padded: PaddedImage, first: int) -> Array:
         """Return the sums of some output rows, in the workspace's memory."""
         self.padded, self.first, self.left_out = padded, first, None
-        for method in self.plan.methods:
-            sums = self._sums(method)
-            if sums is not None:
-                del self.padded  # a strip may be kept longer than the image
-                self.left_out = None
-                return sums
-        raise AssertionError("the last method sums every strip")
+        methods, place = self.plan.methods, 0
+        while (sums := self._sums(methods[place])) is None:
+            place += 1  # the last method sums every strip
+        del self.padded  # a strip may be kept longer than the image
+        self.left_out = None
+        return sums
 
     def _sums(self, method: SumMethod) -> Array | None:
         """Return the sums by one method, or None if it is not accurate."""
