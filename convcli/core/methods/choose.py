@@ -312,7 +312,7 @@ def _plane_candidates(
     candidates = {"direct" if schedule.column is None else "separable": passes}
     floats = problem.exact_float() if types.is_exact else dtype
     if floats is not None:  # products are those of floats
-        cost, axis = _banded_choice(geometry, floats)
+        cost, axis = _banded_choice(geometry, problem.channels, floats)
         candidates["toeplitz"] = Candidate(cost, partial(_banded_method, problem, axis, floats))
         cost = _products_cost(geometry, floats.itemsize)
         if schedule.column is None or cost < passes.cost:
@@ -338,7 +338,7 @@ def _direct_candidate(
     """Return shift and accumulate, over strips as they lie or turned, whichever is cheaper."""
     types, geometry = problem.types, problem.geometry
     [schedule] = schedules()
-    cost, axis = _pass_cost(geometry, schedule.cost, dtype)
+    cost, axis = _pass_cost(geometry, problem.channels, schedule.cost, dtype)
     if axis is None:
         narrow = _column_type(problem, schedule) if types.is_exact and schedule.cost else None
         return Candidate(cost, partial(DirectMethod, schedules, types, geometry, dtype, narrow))
@@ -462,31 +462,36 @@ def _products_cost(geometry: Geometry, size: int) -> float:
 
 
 @lru_cache(maxsize=32)
-def _pass_cost(geometry: Geometry, passes: int, dtype: np.dtype[Any]) -> tuple[float, int | None]:
+def _pass_cost(
+    geometry: Geometry, channels: int, passes: int, dtype: np.dtype[Any]
+) -> tuple[float, int | None]:
     """Return the cost of passes over strips, as they lie or turned along an axis."""
 
     def cost(lying: Geometry) -> float:
         pitch = -(-lying.padded_shape[1] // lying.stride[1])
         height, width = lying.output_shape
-        return passes * (PASS_COST[dtype.itemsize] * pitch + CALLS["pass"] / height) / width
+        calls = CALLS["pass"] / (height * channels)
+        return passes * (PASS_COST[dtype.itemsize] * pitch + calls) / width
 
     return _cheapest_layout(geometry, dtype, cost)
 
 
 @lru_cache(maxsize=32)
-def _banded_choice(geometry: Geometry, dtype: np.dtype[Any]) -> tuple[float, int | None]:
+def _banded_choice(
+    geometry: Geometry, channels: int, dtype: np.dtype[Any]
+) -> tuple[float, int | None]:
     """Return the cost of banded products, with strips as they lie or turned along an axis."""
-    return _cheapest_layout(geometry, dtype, partial(_banded_cost, dtype.itemsize))
+    return _cheapest_layout(geometry, dtype, partial(_banded_cost, dtype.itemsize, channels))
 
 
-def _banded_cost(size: int, geometry: Geometry) -> float:
-    """Return the cost of banded products of numbers of ``size`` bytes."""
+def _banded_cost(size: int, channels: int, geometry: Geometry) -> float:
+    """Return the cost of banded products of numbers of ``size`` bytes, side by side by channels."""
     products, multiplications = count_products(geometry)
     height, width = geometry.output_shape
     group = band_rows(geometry) * rows_apart(geometry)
     groups = -(-height // group)
-    tiles = groups * rows_apart(geometry) * -(-width // TILE_COLUMNS)
-    calls = products * (CALLS["product"] + tiles * CALLS["tile"]) / (height * width)
+    tiles = groups * rows_apart(geometry) * -(-width * channels // TILE_COLUMNS)
+    calls = products * (CALLS["product"] + tiles * CALLS["tile"]) / (height * width * channels)
     cost = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
     return cost * groups * group / height + calls
 
