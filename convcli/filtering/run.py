@@ -112,7 +112,7 @@ def filter_image(
         pixels=pixels, depth=depth, alpha=planned.alpha, notes=(), axis=axes.positions
     )
     if stats.peak is not None and result.channels > 1:
-        names = channel_names(result.channels, result.depth)
+        names = channel_names(result.channels)
         stats.peak = stats.peak._replace(channel=names[stats.peak.place[2]])
     if shows_decimals:
         stats.dtype = value_type

@@ -17,19 +17,15 @@ _LUMA = (0.299, 0.587, 0.114)
 _LUMA_FIXED = (19595, 38470, 7471)
 
 
-def channel_names(channels: int, depth: int | None) -> list[str]:
-    """Return the names of channels: colors if there are three, otherwise numbers from 1.
+def channel_names(count: int) -> list[str]:
+    """Return the names of an image's channels: colors if there are three, else numbers from 1.
 
-    Args:
-        channels: how many there are.
-        depth: bits per sample; None for plain numbers, which have no colors.
-
-    >>> channel_names(3, 8), channel_names(2, None)
+    >>> channel_names(3), channel_names(2)
     (['red', 'green', 'blue'], ['channel 1', 'channel 2'])
     """
-    if channels == 3 and depth is not None:
+    if count == 3:
         return ["red", "green", "blue"]
-    return [f"channel {number}" for number in range(1, channels + 1)]
+    return [f"channel {number}" for number in range(1, count + 1)]
 
 
 def check_channels(name: str, channels: str, count: int) -> None:

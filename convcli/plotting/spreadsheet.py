@@ -134,7 +134,7 @@ class Spreadsheet:
         # A kernel of two dimensions filters each channel; one of three sums over all of them.
         self.sums = self.kernel.matrix.ndim > 2
         # What distinguishes the sheets and the names of channels.
-        self.channels = channel_names(image.channels, image.depth) if image.channels > 1 else [""]
+        self.channels = channel_names(image.channels) if image.channels > 1 else [""]
         self.max_value = None if image_filter.range == "raw" else image.max_value
         self._check_sizes()
         for numbers in (self.pixels, self.matrix, self.plan.fill):

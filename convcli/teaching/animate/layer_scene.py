@@ -260,7 +260,7 @@ class LayerScene(SlidingScene):
         image, panel, ends = self._window.image, self._blocks[0].panels[0], self._scales[0]
         caption = size_text(image.shape)
         if image.channels > 1 and panel.pixels.ndim == 2:
-            caption += f", {channel_names(image.channels, image.depth)[self._chosen[0]]}"
+            caption += f", {channel_names(image.channels)[self._chosen[0]]}"
         whole = image_part(
             panel,
             image_side(),
@@ -303,10 +303,10 @@ class LayerScene(SlidingScene):
     def _source(self, *, numbered: bool) -> list[PartOf]:
         """Return what the layer reads, padded, and a magnifier where its window is small in it."""
         window, pads, number = self._window, self._padded.pads, self._window.stage.number
-        count, image = window.source.shape[2], window.image
+        count = window.source.shape[2]
         caption = size_text(self._padded.shape)
         if count > 1 and not window.shows_colors:
-            names = channel_names(count, image.depth) if number == 1 else None
+            names = channel_names(count) if number == 1 else None
             caption += f", {names[self._shown] if names else f'map {self._shown + 1} of {count}'}"
         if any(pads):
             caption += f"\n{hatched_text(pads, window.border)}"

@@ -75,7 +75,7 @@ class SlidingWindow:
         """The names of the feature map's channels, or one empty name for a single channel."""
         if self.values.shape[2] == 1:
             return ("",)
-        return tuple(channel_names(self.image.channels, self.image.depth))
+        return tuple(channel_names(self.image.channels))
 
     @property
     def pads(self) -> Pads:

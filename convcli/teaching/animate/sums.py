@@ -32,7 +32,7 @@ def sums_of(window: SlidingWindow) -> list[ChannelSum]:
     """Return the sums in the order of an explanation's."""
     kernels, operation = window.filter.kernels, window.filter.conv.operation
     applied = [as_applied(kernel.matrix, operation) for kernel in kernels]
-    names = channel_names(window.image.channels, window.image.depth)
+    names = channel_names(window.image.channels)
     if len(names) == 1:
         names = [""]
     pairs = [(kernel, channel) for kernel in range(len(kernels)) for channel in range(len(names))]

@@ -126,7 +126,7 @@ def explain_probed(
     if extremes and activated.dtype.kind == "f":
         low, high = (to_python(activated.dtype.type(end)) for end in extremes)
         extremes = low, high
-    names = channel_names(image.channels, image.depth)
+    names = channel_names(image.channels)
     windows = [window_of(image.pixels, plan, at, image.axis) for plan in probed.plans]
     losses: list[MissingWindow | None] = [None] * len(windows)
     types = [plan.types.result for plan in probed.plans]

@@ -57,12 +57,16 @@ def explanation_text(
 
 
 def explanation_html(explanation: Computation) -> str:
-    """Return the same for a notebook; of a large kernel, the largest products."""
+    """Return the same for a notebook; of a large kernel, the largest products.
+
+    Kernels that share a window show it once.
+    """
     from convcli.html import html_block, html_line
 
     explanation = as_shown(explanation)
     title = html_line(heading(explanation), bold=True)
-    return html_block([title, *parts_html(_parts(explanation, unpainted, MAX_HTML_TAPS))])
+    parts = _parts(explanation, unpainted, MAX_HTML_TAPS, repeats_windows=False)
+    return html_block([title, *parts_html(parts)])
 
 
 def parts_html(parts: Iterable[str | list[TextTable]]) -> Iterator[str]:
@@ -83,21 +87,25 @@ def parts_lines(parts: Iterable[str | list[TextTable]], paint: Paint) -> Iterato
 
 
 def _parts(
-    explanation: Computation, paint: Paint, max_taps: int
+    explanation: Computation, paint: Paint, max_taps: int, *, repeats_windows: bool = True
 ) -> Iterator[str | list[TextTable]]:
     """Yield the lines of an explanation but for its heading, and tables that are side by side.
 
-    Of kernels with more than ``max_taps`` weights, only the largest products are shown.
+    Of kernels with more than ``max_taps`` weights, only the largest products are shown. A window
+    stands beside every kernel, or only beside the first one if it is not repeated.
     """
     shown_places: set[str] = set()
     for output in explanation.outputs:
+        shown: set[Any] | None = None if repeats_windows else set()
         if output.channel:
             yield from ("", paint("heading", output.heading))
         for response in output.responses:
             place = window_place(explanation, response)
             new = place not in shown_places
             shown_places.add(place)
-            yield from response_parts(explanation, response, place if new else "", paint, max_taps)
+            yield from response_parts(
+                explanation, response, place if new else "", paint, max_taps, shown=shown
+            )
         if explanation.combine is not None:
             yield ""
         yield from result_lines(explanation, output, paint)
@@ -209,6 +217,8 @@ def response_parts(
     paint: Paint,
     max_taps: int,
     product: str = "pixel*weight",
+    *,
+    shown: set[Any] | None = None,
 ) -> Iterator[str | list[TextTable]]:
     """Yield the computation of one kernel's value: lines, and tables that are side by side.
 
@@ -219,6 +229,8 @@ def response_parts(
         paint: as for :func:`explanation_text`.
         max_taps: of a larger kernel, only the largest products are shown.
         product: the heading of the products.
+        shown: windows that stand above and are left out here; grows by those of this kernel.
+            None if all windows are shown.
     """
     if len(explanation.outputs[0].responses) > 1:
         yield ""
@@ -227,14 +239,25 @@ def response_parts(
         yield from wrapped(place.split(" "))
     kernel = "flipped kernel" if explanation.operation == "convolve" else "kernel"
     for part in response.sums:
-        yield from sum_parts(response, part, paint, max_taps, ("window", kernel, product))
+        window = part.channel, response.rows, response.columns, part.window, part.missing
+        is_shown = shown is not None and window in shown
+        headings = "window", kernel, product
+        yield from sum_parts(response, part, paint, max_taps, headings, with_window=not is_shown)
+        if shown is not None:
+            shown.add(window)
     if len(response.sums) > 1:
         yield ""
     yield from value_lines(response)
 
 
 def sum_parts(
-    response: Response, part: Sum, paint: Paint, max_taps: int, headings: tuple[str, str, str]
+    response: Response,
+    part: Sum,
+    paint: Paint,
+    max_taps: int,
+    headings: tuple[str, str, str],
+    *,
+    with_window: bool = True,
 ) -> Iterator[str | list[TextTable]]:
     """Yield one sum of a value: its tables, or the largest products, and the addition.
 
@@ -244,6 +267,7 @@ def sum_parts(
         paint: as for :func:`explanation_text`.
         max_taps: of a larger sum, only the largest products are shown.
         headings: what is multiplied, by what, and the products.
+        with_window: whether there is a table of what is multiplied.
     """
     yield ""
     if part.channel:
@@ -251,7 +275,10 @@ def sum_parts(
     if len(part.weights) * len(part.weights[0]) > max_taps:
         yield from _largest_lines(response, part, headings)
     else:
-        yield _tables(response, part, headings)
+        tables = _tables(response, part, headings)
+        if not with_window:  # whose rows and columns the labels count
+            tables = [table._replace(rows=(), columns=()) for table in tables[1:]]
+        yield tables
         yield ""
         yield from sum_lines(part)
 

@@ -35,10 +35,15 @@ export function inputOfLists(lists) {
     name: "matrix",
     shape,
     values,
-    channels: Array.from({ length: shape[2] }, (_, number) => `channel ${number + 1}`),
+    channels: channelNames(shape[2]),
     maxValue: null,
   };
   return { ...input, words: shape[2] === 1 ? matrixWords(input) : UNNAMED_INPUT };
+}
+
+/** Return the names of an image's channels: colors if there are three, else numbers from 1. */
+export function channelNames(count) {
+  return count === 3 ? COLORS : Array.from({ length: count }, (_, number) => `channel ${number + 1}`);
 }
 
 function matrixWords({ shape: [rows, columns], values }) {
@@ -150,7 +155,7 @@ export async function inputOfFile(file, document) {
     name,
     shape: [rows, columns, count],
     values,
-    channels: isGray ? ["channel 1"] : COLORS,
+    channels: channelNames(isGray ? 1 : 3),
     maxValue: 255,
     words: [...size, ...gray, name],
     isDecoded: true,

@@ -183,7 +183,7 @@ def _input(source: PageInput) -> dict[str, Any]:
     image = source.image
     return stored_pixels(image.pixels) | {
         "name": source.name,
-        "channels": channel_names(image.channels, image.depth),
+        "channels": channel_names(image.channels),
         "maxValue": image.max_value,
         "words": source.words,
     }

@@ -13,7 +13,7 @@
  */
 
 import { element } from "./elements.mjs";
-import { UNNAMED_INPUT } from "./inputs.mjs";
+import { UNNAMED_INPUT, channelNames } from "./inputs.mjs";
 import { mount } from "./mount.mjs";
 import { readInput, readTables } from "./state.mjs";
 
@@ -169,10 +169,7 @@ function differing(before, after) {
 function storedInput(image) {
   const [, , count] = image.shape;
   const maxValue = MAX_VALUES[image.dtype] ?? null;
-  const channels =
-    count === 3 && maxValue !== null
-      ? ["red", "green", "blue"]
-      : Array.from({ length: count }, (_, number) => `channel ${number + 1}`);
+  const channels = channelNames(count);
   return { ...image, name: "array", channels, maxValue, words: UNNAMED_INPUT };
 }
 

@@ -149,7 +149,7 @@ class Estimate:
         """The names of the kernel's channels; one empty name for a 2-D kernel."""
         if self.weights.ndim == 2:
             return [""]
-        return channel_names(len(self.weights), self.depth)
+        return channel_names(len(self.weights))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the weights."""

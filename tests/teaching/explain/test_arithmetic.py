@@ -193,8 +193,10 @@ def test_channels_on_their_own_have_an_output_each():
     explained = explain(COLOR, [[1]], (3, 4))
     assert [output.channel for output in explained.outputs] == ["red", "green", "blue"]
     assert [output.pixel for output in explained.outputs] == COLOR[3, 4].tolist()
-    plain = explain(COLOR.astype(float), [[1]], (3, 4))
-    assert [output.channel for output in plain.outputs] == ["channel 1", "channel 2", "channel 3"]
+    plain = explain(COLOR.astype(float), [[1]], (3, 4))  # named like the channels of a kernel
+    assert [output.channel for output in plain.outputs] == ["red", "green", "blue"]
+    plain = explain(COLOR[..., :2], [[1]], (3, 4))
+    assert [output.channel for output in plain.outputs] == ["channel 1", "channel 2"]
 
 
 @pytest.mark.parametrize("spec", ["sobel", "kirsch", "prewitt"])

@@ -190,3 +190,11 @@ def test_one_odd_value_leaves_the_other_products_their_digits(odd):
     grid = explanation_text(explanation).split("pixel*weight")[1].split("sum")[0]
     products = [float(number) for number in grid.splitlines()[2].split()[-3:]]
     assert np.array_equal(products, [1.5, -2 * odd, 0.75], equal_nan=True)
+
+
+def test_kernels_that_share_a_window_show_it_once_in_a_notebook():
+    page = explain(np.arange(36).reshape(6, 6), "kirsch", (2, 3))._repr_html_()
+    assert [page.count(f">{name}<") for name in ("window", "kernel", "pixel*weight")] == [1, 8, 8]
+    color = np.arange(108).reshape(6, 6, 3)
+    page = explain(color, "sobel", (2, 3))._repr_html_()
+    assert [page.count(f">{name}<") for name in ("window", "kernel")] == [3, 6]

@@ -104,7 +104,7 @@ def case_of(image, image_filter, at):
         "input": {
             "shape": [*image.shape, image.channels],
             "values": ["NaN" if x == "nan" else x for x in numbers],
-            "channels": channel_names(image.channels, image.depth),
+            "channels": channel_names(image.channels),
             "maxValue": image.max_value,
         },
         "kernels": [kernel_table(PageKernel(table, ()), "")],

@@ -147,7 +147,7 @@ def case_of(image, spec, conv, layers, place, value_range):
             "input": {
                 "shape": [*image.shape, image.channels],
                 "values": image.pixels.ravel().tolist(),
-                "channels": channel_names(image.channels, image.depth),
+                "channels": channel_names(image.channels),
                 "maxValue": image.max_value,
                 "words": ["INPUT"],
             },

@@ -107,13 +107,15 @@ def test_a_slide_has_a_tile_for_each_of_many_filters_and_the_losses(fits_page):
 
 
 def test_a_slide_numbers_channels_beside_each_other(fits_page):
-    bank = RNG.normal(size=(2, 3, 3, 3))
-    learned = learn_bank(COLOR.astype(float), cross_correlate(COLOR.astype(float), bank))
+    bank = RNG.normal(size=(2, 2, 3, 3))
+    learned = learn_bank(
+        COLOR[..., :2].astype(float), cross_correlate(COLOR[..., :2].astype(float), bank)
+    )
     figure = learned.plot(theme="slide")
     fits_page(figure, "slide")
-    assert any("2 filters 3x3 over 3 channels" in text.get_text() for text in figure.texts)
-    kernels = [axes for axes in figure.axes if axes.get_title() in ("1", "2", "3")]
-    assert len(kernels) == 6
+    assert any("2 filters 3x3 over 2 channels" in text.get_text() for text in figure.texts)
+    kernels = [axes for axes in figure.axes if axes.get_title() in ("1", "2")]
+    assert len(kernels) == 4
     heights = {round(axes.get_position().height, 6) for axes in kernels}
     images = [axes for axes in figure.axes if axes.images and axes not in kernels]
     assert heights.pop() > 0.6 * max(axes.get_position().height for axes in images)

@@ -494,7 +494,7 @@ class _ExplanationPage:
             return size
         count, (rows, columns) = explanation.channels, explanation.field
         if count > 1 and self._blocks[0].panels[0].pixels.ndim == 2:
-            size += f", {channel_names(count, self._image.depth)[self._channel - 1]}"
+            size += f", {channel_names(count)[self._channel - 1]}"
         field = places_text(rows, columns) if rows else "no pixel"
         if explanation.x is not None:
             field = " to ".join(

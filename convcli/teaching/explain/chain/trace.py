@@ -150,7 +150,7 @@ class Tracer:
         if count == 1:
             return ""
         if number == 1:
-            return channel_names(count, self.image.depth)[channel]
+            return channel_names(count)[channel]
         return f"map {channel + 1}"
 
     def _geometries(self, number: int, region: Region) -> Iterator[Geometry]:

@@ -298,7 +298,7 @@ def _middle(shape: Pair) -> Pair:
 
 def _names(image: ImageData, kernels: Sequence[Kernel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the output's maps and of the input's channels."""
-    channels = channel_names(image.channels, image.depth) if image.channels > 1 else [""]
+    channels = channel_names(image.channels) if image.channels > 1 else [""]
     filters = [f"filter {number}" for number in range(1, len(kernels) + 1)]
     filters = filters if len(filters) > 1 else [""]
     alone = channels if kernels[0].matrix.ndim == 2 else [""]
