@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from convcli.images.value_range import DirectionColors
 from convcli.plotting.axes import DrawnImage
-from convcli.plotting.labels import DIRECTION_NOTE, text_width
+from convcli.plotting.labels import DIRECTION_NOTE, GRAY_PRINT_NOTE, text_width
 from convcli.plotting.part import Part, axes_at
 from convcli.plotting.style import Box, figure_options, theme
 
@@ -24,9 +24,11 @@ def with_color_wheel(part: Part) -> Part:
     """Add a wheel to a direction image: at its right or, on a narrow page, below it.
 
     Its hues are those of the sides that are brighter, and its brightness grows with the magnitude.
-    Without color bars, the caption names the colors.
+    Without color bars, the caption names the colors. On paper it says what gray print loses.
     """
     look = theme()
+    if figure_options().theme == "paper":
+        part = part._replace(caption=f"{part.caption}\n{GRAY_PRINT_NOTE}")
     if not figure_options().bars:
         return part._replace(caption=f"{part.caption}\n{DIRECTION_NOTE}")
     diameter = _DIAMETER * look.text / 72

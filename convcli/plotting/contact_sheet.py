@@ -41,6 +41,7 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.labels import (
     DIRECTION_NOTE,
+    GRAY_PRINT_NOTE,
     format_short,
     text_width,
 )
@@ -121,8 +122,10 @@ def draw_sheet(
     with style_context(options):
         options.check_titles(len(tiles), one="each tile")
         tiles = [_with_divisor(tile) for tile in _with_titles(tiles, options.titles)]
-        if not options.bars and any(tile.is_direction for tile in tiles):
-            facts = "; ".join(filter(None, [facts, DIRECTION_NOTE]))
+        if any(tile.is_direction for tile in tiles):
+            notes = [DIRECTION_NOTE] * (not options.bars)
+            notes += [GRAY_PRINT_NOTE] * (options.theme == "paper")
+            facts = "; ".join(filter(None, [facts, *notes]))
         is_common = scale == "common"
         if _are_signals(shown):
             bare = [tile._replace(caption=tile.short) for tile in tiles]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convcli.images.value_range import ValueStats
 
 DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
+GRAY_PRINT_NOTE = "in gray print, directions look alike: only their strength is left"
 
 _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exact
 _MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
@@ -34,6 +35,7 @@ _MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # > 99.9 % or 3,2,4,5, nor between ~ or × and it.
 _JOINT = r"(?:_|(?<!\d)[,/]|[,/](?!\d)|(?<![%>~×])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s(-])(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
+_TIED = re.compile(rf"(?:min|max) {_PIECE.pattern}|{_PIECE.pattern}")  # keeps "min -3" on a line
 _FACT = re.compile(r".+?(?:[,;] | · |$)")
 _NARROWER = 5  # steps of the search for the width of even lines
 
@@ -63,6 +65,8 @@ def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str
     'kirsch-\nnorth-\nwest'
     >>> wrap("min -0.73106", 0.7, 9)
     'min\n-0.73106'
+    >>> wrap("2x2, min -0.73106", 0.9, 9)
+    '2x2,\nmin -0.73106'
     >>> wrap("0.5 + (-0.1586)", 0.8, 9)
     '0.5 +\n(-0.1586)'
     >>> wrap("padding 3,2,4,5, stride 2, bias 10, range abs", 2.2, 9)
@@ -74,10 +78,12 @@ def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str
 
 def _even_lines(text: str, inches: float, points: float, weight: str) -> list[str]:
     """Break a line into as few as possible, of about equal width, between facts where this fits."""
-    lines = _filled_lines(_PIECE.findall(text), inches, points, weight)
+    widest = max(text_width(each.rstrip(), points, weight) for each in _TIED.findall(text))
+    finest = _TIED if widest <= inches else _PIECE
+    lines = _filled_lines(finest.findall(text), inches, points, weight)
     if len(lines) == 1:
         return lines
-    for pattern in (_FACT, _PIECE):
+    for pattern in (_FACT, finest):
         pieces = pattern.findall(text)
         low = max(text_width(piece.rstrip(), points, weight) for piece in pieces)
         if low > inches or len(_filled_lines(pieces, inches, points, weight)) > len(lines):

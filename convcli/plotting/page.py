@@ -23,7 +23,7 @@ from convcli.plotting.labels import format_short, text_width, wrap
 from convcli.plotting.part import GAP, SLACK
 from convcli.plotting.rows import EDGE, RowLayout, Rows, RowsOf, fit_width, text_height
 from convcli.plotting.save import NotebookFigure
-from convcli.plotting.style import bars_below_context, figure_options, theme
+from convcli.plotting.style import figure_options, layout_context, theme
 
 _SMALLEST_SCALE = 0.3
 _CLEARLY, _LESS = 1.05, 1.33  # how much larger images in other places are; with less detail
@@ -96,36 +96,44 @@ def compose(
     stated = _joined(", ".join(options.reading), facts, _limits_text())
     sheet = _Sheet(heading, stated, footer, fills)
     fit = partial(_fitted, sheet=sheet, unit=unit, least=least, by_part=by_part)
-    page, context = _with_bars_placed(fit, plans)
+    page, context = _best_placed(fit, plans)
     for own_plans in others if look.is_fixed else ():
-        other, own_context = _with_bars_placed(fit, own_plans)
-        if other.is_clearly_larger_than(page):
-            page, context = other, own_context
-    if not page.fits:
-        high = "" if math.isinf(look.height) else f" and {look.height:g} inches high"
-        raise UsageError(
-            f"a page {look.width:g} inches wide{high} has no room for this figure; choose a "
-            "greater width or another theme"
-        )
+        other, own_context = _best_placed(fit, own_plans)
+        with own_context():
+            if other.is_clearly_larger_than(page):
+                page, context = other, own_context
     with context():
+        if not page.fits:
+            high = "" if math.isinf(look.height) else f" and {look.height:g} inches high"
+            raise UsageError(
+                f"a page {look.width:g} inches wide{high} has no room for this figure; choose a "
+                "greater width or another theme"
+            )
         return _drawn(page, multiple)
 
 
-def _with_bars_placed(
+def _best_placed(
     fit: Callable[[Sequence[PagePlan]], _Fitted], plans: Sequence[PagePlan]
 ) -> tuple[_Fitted, Callable[[], AbstractContextManager[None]]]:
-    """Return the rows that a page holds, and the context that places color bars as they need.
+    """Return the rows that a page holds, and the context that places bars and titles as they need.
 
-    On a page of fixed height, which is rarely filled by images in one row, bars are below these if
-    so the page shows more, or shows it larger.
+    On a page of fixed height, which is rarely filled by images in one row, color bars are below
+    these and titles have lines that are twice as long, if so the page shows more, or larger.
     """
     page = fit(plans)
-    if theme().is_fixed and figure_options().bars and not page.is_filled:
-        with bars_below_context():
-            below = fit(plans)
-        if below.fits and (below.rank, below.size) > (page.rank, _CLEARLY * page.size):
-            return below, bars_below_context
-    return page, nullcontext
+    context: Callable[[], AbstractContextManager[None]] = nullcontext
+    if not theme().is_fixed or page.is_largest:
+        return page, context
+    may_be_below = figure_options().bars and not page.is_filled
+    for bars_below, wide_titles in ((True, False), (False, True), (True, True)):
+        if bars_below and not may_be_below:
+            continue
+        own = partial(layout_context, bars_below=bars_below, wide_titles=wide_titles)
+        with own():
+            other = fit(plans)
+            if other.fits and (other.rank, other.size) > (page.rank, _CLEARLY * page.size):
+                page, context = other, own
+    return page, context
 
 
 def _drawn(page: _Fitted, multiple: int) -> NotebookFigure:
@@ -193,11 +201,13 @@ class _Sheet(NamedTuple):
 
     def fits(self, rows: Rows, left_out: str, height: float = math.inf) -> bool:
         """Return whether rows fit the theme's page of at most this height."""
-        look = theme()
+        look, highest = theme(), min(_highest(), height) + 1e-9
+        if sum(max(part.box[1] for part in row) for row in rows) > highest:
+            return False  # before thousands of titles are measured
         below = _bottom_text(self.footer, look.width)
         widest = max((_footer_width(text) for text, *_ in below), default=0.0)
         is_narrow = fit_width(rows) and widest + 2 * EDGE <= look.width
-        return is_narrow and self.height(rows, left_out) <= min(_highest(), height) + 1e-9
+        return is_narrow and self.height(rows, left_out) <= highest
 
     def limits(self, plan: PagePlan) -> tuple[float, Callable[[Rows], bool]]:
         """Return the largest scale of a plan, and a test of its rows.
@@ -246,9 +256,9 @@ class _Fitted(NamedTuple):
 
     @property
     def is_filled(self) -> bool:
-        """Whether it shows all, as large as it may be, or down to the end of the page."""
+        """Whether it shows all, down to the end of the page."""
         used = self.sheet.height(self.rows, self.left_out)
-        return self.is_largest or (self.place == 0 and used > _FILLED * theme().height)
+        return self.place == 0 and used > _FILLED * theme().height
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:

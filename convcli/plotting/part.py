@@ -52,7 +52,7 @@ class Part(NamedTuple):
     @property
     def text_room(self) -> float:
         """The width of its title: centered above the box, without what stands at its sides."""
-        letters = self.letters * text_width("n", theme().text)
+        letters = self.letters * theme().title_room * text_width("n", theme().text)
         numbers = (
             text_width(number, points) * SLACK
             for text, points in ((self.title, self.title_points), (self.caption, theme().text))

@@ -41,6 +41,7 @@ class Theme(NamedTuple):
         unsigned: colormap of numbers of one sign.
         empty: color of values that are not computed yet, which no colormap has, with its name.
         bar_below: least ratio of width to height of an image whose color bar is below it.
+        title_room: of titles above narrow parts, as a multiple of the usual width.
     """
 
     heading: float = 13.0
@@ -58,6 +59,7 @@ class Theme(NamedTuple):
     empty: str = "#fbf5d3"
     empty_name: str = "yellow"
     bar_below: float = 2.5
+    title_room: float = 1.0
 
     @property
     def line(self) -> float:
@@ -125,7 +127,8 @@ def style_context(options: FigureOptions | None = None) -> Iterator[None]:
         check_cmap(options.cmap)
         look = look._replace(signed=options.cmap, unsigned=options.cmap)
     if options.width is not None:
-        look = look._replace(width=options.width)
+        height = look.height * options.width / look.width  # as wide to high as the theme's
+        look = look._replace(width=options.width, height=height if look.is_fixed else look.height)
     token = _current.set((look, options))
     try:
         with matplotlib.rc_context(), warnings.catch_warnings():
@@ -138,10 +141,12 @@ def style_context(options: FigureOptions | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def bars_below_context() -> Iterator[None]:
-    """Place the color bars of all images below them."""
+def layout_context(*, bars_below: bool, wide_titles: bool) -> Iterator[None]:
+    """Place the color bars of all images below them, or give titles twice their usual room."""
     look, options = _current.get()
-    token = _current.set((look._replace(bar_below=_ANY), options))
+    look = look._replace(bar_below=_ANY) if bars_below else look
+    look = look._replace(title_room=2 * look.title_room) if wide_titles else look
+    token = _current.set((look, options))
     try:
         yield
     finally:

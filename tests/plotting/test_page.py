@@ -19,14 +19,14 @@ def explained(**options):
 
 
 def test_a_page_without_room_for_the_steps_leaves_them_out(legible):
-    figure = explained(theme="slide", width=2.5)
+    figure = explained(theme="slide", width=7)
     legible(figure)
     texts = " ".join(" ".join(text.get_text() for text in figure.texts).split())
     assert "steps" in texts.partition("left out: ")[2]
     assert "(211*" not in texts
 
 
-@pytest.mark.parametrize(("theme", "page"), [("slide", "2 inches wide and 7.5 inches high"),
+@pytest.mark.parametrize(("theme", "page"), [("slide", "2 inches wide and 1.125 inches high"),
                                              ("screen", "2 inches wide")])  # fmt: skip
 def test_a_page_without_room_for_the_least_is_refused(theme, page):
     options = FigureOptions(theme=theme, width=2)
@@ -44,3 +44,15 @@ def test_lines_of_a_text_are_equally_far_apart(render):
     starts = rows[np.flatnonzero(np.diff(rows, prepend=-9) > 1)]
     assert len(starts) == len(lines)
     assert np.ptp(np.diff(starts)) <= 1
+
+
+def test_lines_of_titles_on_a_slide_are_as_long_as_images_leave_room_for():
+    caption = "8x8, min -14649, max 10794, 43.8 % clipped"
+
+    def rows(scale):
+        return [[blank((scale, scale), "result of outline", caption)] * 3] * 2
+
+    with style_context(FigureOptions(theme="slide")):
+        figure = compose([PagePlan(rows)], title="a page")
+    captions = [text.get_text() for text in figure.texts if "min" in text.get_text()]
+    assert captions == ["8x8, min -14649,\nmax 10794, 43.8 % clipped"] * 6

@@ -78,6 +78,7 @@ _SINGLE, _GRID, _TILE = 2.6, 3.7, 1.5  # longer sides: of a single map, of sever
 _SIGNAL, _SIGNAL_HEIGHT = 3.2, 1.0
 _CELL, _LARGEST_CELL = 0.42, 0.8  # sides of numbered cells
 _NUMBERED = 5.2  # longer side of a block with numbers at most
+_LEAST_BESIDE_NUMBERS = 0.5  # of the width of the widest map with numbers, for a single map
 _LEAST_TILE, _BETWEEN = 0.25, 0.07
 _WINDOW_CELL = 0.11  # side of the smallest cell on which windows are drawn
 _MARGIN, _NUMBER_MARGIN = 0.2, 0.45  # beyond a signal, as shares of its range
@@ -295,7 +296,7 @@ class _ChainPage:
             max(len(block.panels) for block in self._blocks),
             len(self._blocks),
         )
-        for size, weights in [*((size, True) for size in numbered or [0]), (0, False)]:
+        for size, weights in [*((size, True) for size in [*numbered, 0]), (0, False)]:
             detail = detail._replace(numbered=size, weights=weights)
             for ticks, extremes in ((figure_options().axes, True), (False, True), (False, False)):
                 detail = detail._replace(ticks=ticks, extremes=extremes)
@@ -368,9 +369,17 @@ class _ChainPage:
             return across, (block.size[1] * width, block.size[0] * height)
         if len(block.panels) == 1:
             cell = math.inf if not block.is_numbered else _LARGEST_CELL * scale
-            return 1, fit_box(block.size, _SINGLE * scale, cell=cell)
+            longest = max(_SINGLE * scale, _LEAST_BESIDE_NUMBERS * self._numbered_width(detail))
+            return 1, fit_box(block.size, longest, cell=cell)
         longest = max(min(_GRID / across, _TILE) * scale - _BETWEEN, _LEAST_TILE)
         return across, fit_box(block.size, longest, thinnest=0.08)
+
+    def _numbered_width(self, detail: _LevelOfDetail) -> float:
+        """Return the least width of the widest map with numbers, 0 without."""
+        columns = [
+            b.size[1] for b in self._blocks if b.is_numbered and max(b.size) <= detail.numbered
+        ]
+        return max(columns, default=0) * self._cell
 
     def _block_part(self, number: int, detail: _LevelOfDetail, scale: float) -> Part:
         """Return one block as a part: its maps, with ticks or numbers, and its color bar."""

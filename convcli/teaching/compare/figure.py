@@ -206,7 +206,9 @@ def _difference(
 ) -> SheetTile:
     """Return the difference as a tile; in a large one, the largest of each block is drawn."""
     first, first_tile = reference
-    title = f"{short_name(compared.choice.name)} - {short_name(first.choice.name)}"
+    # A number without the name of its option could be taken for what is subtracted.
+    subtracted = first.choice.value if first.choice.value.isalpha() else first.choice.name
+    title = f"{short_name(compared.choice.name)} - {short_name(subtracted)}"
     difference, mean = compared.difference, compared.mean_difference
     if difference is None or mean is None:
         return SheetTile(title, None, None, compared.obstacle)

@@ -104,7 +104,7 @@ def test_each_difference_is_at_the_right_of_its_result():
     np.testing.assert_array_equal(axes[1].images[0].get_array(), SMALL.pixels)
     texts = [" ".join(text.get_text().split()) for text in figure.texts]
     for name in BORDERS[1:]:
-        assert f"border {name} - border edge" in texts
+        assert f"border {name} - edge" in texts
     for result, difference in zip(axes[::2], axes[1::2], strict=True):
         one, two = result.get_position(), difference.get_position()
         assert (one.y0, one.x1 < two.x0) == (pytest.approx(two.y0), True)

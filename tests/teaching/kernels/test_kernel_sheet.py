@@ -99,8 +99,8 @@ def test_frequencies_are_legible(name, theme, legible):
     legible(drawn(name, theme, frequency=True))
 
 
-def test_gains_on_a_narrow_slide_have_room_for_their_frequencies(legible):
-    options = FigureOptions(theme="slide", width=4.0)
+def test_gains_on_a_narrow_page_have_room_for_their_frequencies(legible):
+    options = FigureOptions(theme="screen", width=2.6)
     figure = draw_kernel_sheet(SETS["3x3"], frequency=True, options=options)
     legible(figure)
     assert any(axes.get_ylabel() == "gain" for axes in figure.axes)
