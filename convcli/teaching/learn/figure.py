@@ -408,9 +408,10 @@ def _kernel_parts(learned: Estimate, truth: Truth | None, *, is_signed: bool) ->
 
 def _has_negative(learned: Estimate, truth: Truth | None, on_the_way: Sequence[Floats]) -> bool:
     """Whether any of the kernels that share their colors has a negative weight, as it is shown."""
-    kernels = [learned.weights, *on_the_way, *([] if truth is None else [truth.weights])]
-    decimals = _decimals(learned)
-    return any((round_weights(kernel, decimals) < 0).any() for kernel in kernels)
+    at_the_end = [learned.weights] if truth is None else [learned.weights, truth.weights]
+    shown = [round_weights(kernel, _decimals(learned)) for kernel in at_the_end]
+    shown += [np.round(kernel, most_decimals()) for kernel in on_the_way]
+    return any((kernel < 0).any() for kernel in shown)
 
 
 def _decimals(learned: Estimate) -> int:
