@@ -58,10 +58,12 @@ _FOOTER_LINES, _PAGE_LINES, _SLIDE_LINES = 40, 12, 5  # below the parts, at most
 _LEAST_IMAGE, _MOST_IMAGE = 1.4, 3.4  # inches; longer sides of input and output
 _MAGNIFIED = 0.72  # of their sides
 _LEAST_SCALE, _LEAST_ON_SLIDE = 0.5, 0.4  # before anything is left out
+_MOST_ROWS = 4  # sums of other windows that stand below each other
 _FEW_KERNELS = 2  # of several channels, whose kernels stand in the rows of the channels
 _TABLE_CELL = 3.6  # sides of cells of a table of more kernels, in sizes of the smallest text
 _TABLE_LETTERS = 8  # of a title in a narrow column
 _LEAST_GRID, _STEP = 0.4, 0.9  # the scale of grids in one line, and the steps to it
+_MOST_NAMES = 3  # of sums that are left out
 _SHRINK_POWER = 1.74  # the power of a scale by which pages without numbers shrink, to 0.3
 _SIGNIFICANT = 6  # digits of the largest number in the arithmetic
 _FEWER_DIGITS = 3, 2  # of the largest number, where more do not fit
@@ -162,7 +164,9 @@ def _draw(
 
     row, column = explanation.at
     footer, left_out = _footer(shown)
-    left_out = [*others, *left_out]
+    left_out = [*others, *left_out, *["magnifier"] * (theme().is_fixed and len(before) > 1)]
+    if theme().is_fixed:  # has few parts, and the window is one of them
+        before = before[:1]
     scales, *fewer = _scales(explanation, drawn, pixels)
     has_numbered_image = pixels is not None and max(pixels.shape[:2]) <= MAX_TICKED
     has_gaps = theme().is_fixed and explanation.dilation != (1, 1)
@@ -172,14 +176,8 @@ def _draw(
     ]
     if theme().is_fixed:
         details[-1:-1] = _slide_details([scales, *fewer], drawn, gaps=has_gaps)
-    facts = _facts(explanation)
-    divisors = {term.response.divisor for term in drawn} - {1}
-    has_channel_titles = len({term.window for term in drawn}) == len(drawn) > 1
-    if has_channel_titles and len(divisors) == 1:  # which a kernel's title has
-        facts.append(f"divisor {format_short(divisors.pop())}")
-    if len(drawn) > 1:
-        weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
-        facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
+    facts = [*_facts(explanation), *_sum_facts(drawn, scales)]
+    facts += ["~: rounded"] * any("~" in line for line in footer)
     title = f"{short_kernel(explanation.kernel)}: the value at row {row}, column {column}"
     if others:
         title += f", {explanation.outputs[0].channel}"
@@ -188,14 +186,36 @@ def _draw(
             partial(rows_of, own, numbered, sums),
             [
                 *left_out,
-                *[f"{len(terms) - sums} of {len(terms)} sums"] * (sums < len(terms)),
+                *_missing(terms, _largest(drawn, sums, explanation.combine)),
                 *names,
             ],
+            "window × kernel = products" * (theme().is_fixed and sums > 1),  # grids have no names
         )
         for own, numbered, sums, names in details
     ]
     least = _LEAST_ON_SLIDE if theme().is_fixed else _LEAST_SCALE
     return compose(plans, title=title, facts=", ".join(facts), footer=footer, least=least)
+
+
+def _sum_facts(drawn: Sequence[Term], scales: Scales) -> list[str]:
+    """Return what several sums have in common: their divisor, and the ends of their colors."""
+    if len(drawn) == 1:
+        return []
+    facts, divisors = [], {term.response.divisor for term in drawn} - {1}
+    has_channel_titles = len({term.window for term in drawn}) == len(drawn)
+    if has_channel_titles and len(divisors) == 1:  # which a kernel's title has
+        facts.append(f"divisor {format_short(divisors.pop())}")
+    weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
+    return [*facts, f"colors: all kernels up to {weights}, all products up to {products}"]
+
+
+def _missing(terms: Sequence[Term], shown: Sequence[Term]) -> list[str]:
+    """Return the names of sums that are left out, or their count if these are many."""
+    lacking = [term for term in terms if term not in shown]
+    names = [term.channel or short_kernel(term.response.kernel) for term in lacking]
+    if len(names) > _MOST_NAMES or len(set(names)) < len(names):
+        return [f"{len(names)} of {len(terms)} sums"]
+    return [f"the sum{'s' * (len(names) > 1)} of {' and '.join(names)}"] * bool(names)
 
 
 def _arranged(
@@ -208,12 +228,18 @@ def _arranged(
 ) -> Rows:
     """Return the input, the window that all kernels share, lines of sums, and the output in rows.
 
-    On a slide, output stands below input where only so all is one line.
+    Sums that are one part stand beside the images where these fit in a line. On a slide, output
+    stands below input where only so all is one line.
     """
     sums = list(chain.from_iterable(lines))
     together = in_lines([*start, *common, *sums, *end])
-    if len(together) == 1 and (is_single or theme().is_fixed):
+    is_stack = len(sums) == 1
+    if len(together) == 1 and (is_single or is_stack or theme().is_fixed):
         return together
+    if is_stack and len(start) > 1:
+        line = [stacked([[part] for part in start]), *sums, *end]
+        if fits_line(line):
+            return [line]
     if theme().is_fixed and start and end:
         line = [stacked([[part] for part in start + end]), *common, *sums]
         if fits_line(line):
@@ -325,9 +351,8 @@ def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
             for output in explanation.outputs
         )
         return step_lines(explanation.unit, ", ".join(named)), ["steps"]
-    if any("~" in line for line in lines):
-        lines = [*lines, "~         rounded"]
-    return lines, []
+    is_short = not with_terms and lines != computation_lines(explanation, with_terms=True)
+    return lines, ["terms of the sum"] * is_short
 
 
 def _sum_parts(
@@ -373,13 +398,23 @@ def _sum_parts(
             ])  # fmt: skip
         elif len(group) == 1:
             [(kernel, products, title, caption)] = pairs
-            title = group[0].channel or title
-            grids = [window, kernel, products]
-            triples.append(make(grids, scales, places, title=title, caption=caption))
+            title = f"{group[0].channel or title}: {caption}"
+            grids, is_added = [window, kernel, products], len(group[0].response.sums) > 1
+            sign = "+" if is_added and triples else " "
+            note = places.caption * (not triples)
+            triple = make(grids, scales, places, title=title, caption=note, sign=sign)
+            triples.append(partial(_with_small_title, triple))
         else:
             first = make([window], scales, places, title=name, caption=places.caption)
             others = [
-                make([kernel, products], scales, places, title=title, caption=caption)
+                make(
+                    [kernel, products],
+                    scales,
+                    places,
+                    title=title,
+                    caption=caption,
+                    sign="" if theme().is_fixed else "×",
+                )
                 for kernel, products, title, caption in pairs
             ]
             if len(windows) == 1:
@@ -387,7 +422,17 @@ def _sum_parts(
                 lines.append(others)
             else:
                 lines.append([first, *others])
+    if 1 < len(triples) <= _MOST_ROWS:
+        return shared, [*lines, [partial(_stacked_column, triples)]]
     return shared, [*lines, triples] if triples else lines
+
+
+def _with_small_title(make: PartOf, scale: float) -> Part:
+    return make(scale)._replace(is_small=True)
+
+
+def _stacked_column(parts: Sequence[PartOf], scale: float) -> Part:
+    return stacked([[make(scale)] for make in parts])
 
 
 def _have_one_family(groups: Sequence[Sequence[Term]]) -> bool:
@@ -490,7 +535,7 @@ def _place_parts(
     whole = image_part(panel, longest, title="input", caption=caption, bar=bar, pads=pads)
     taps = _taps(explanation, terms)
     parts = [marked(whole, corners, taps * (not is_small), region)]
-    if is_small and not theme().is_fixed:  # a slide has few parts, and the window is one of them
+    if is_small:
         near, near_pads = padded.crop(around)
         ends = common_range([panel])
         magnified = image_part(

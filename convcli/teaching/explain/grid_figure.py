@@ -277,9 +277,10 @@ def grids_part(
     longest_needed = max(side * count for side, count in zip(needed, shape[::-1], strict=True))
     has_numbers = max(shape) <= MAX_TICKED and longest_needed <= most
     cells = [max(cell, side * has_numbers) for side in needed]
-    signs = [sign, *("×=" if grids[0].kind == "window" else "  ")]
+    signs = [sign, *("×=" if grids[0].kind == "window" else "=")]
     bar = scales.bar(grids[0]) if len(grids) == 1 else None
     has_ticks = grids[0].kind == "window" and bool(places.rows) and figure_options().axes
+    ticks, below = _tick_room(places) if has_ticks else (0.0, 0.0)
     names = [] if len(grids) == 1 or theme().is_fixed else [grid.name for grid in grids]
     above = (theme().line + 0.04) * bool(names)
 
@@ -287,10 +288,11 @@ def grids_part(
         figure: Figure, left: float, top: float, each: Box, gap: float, bar: Bar | None
     ) -> Iterator[DrawnImage]:
         across, down = figure.get_size_inches()
+        beside = ticks  # left of the first grid
         for grid, before, (values, gaps) in zip(grids, signs, arrays, strict=False):
             axes = axes_at(figure, left, top + above, each)
             if before.strip():
-                middle = left - gap / 2, top + above + each[1] / 2
+                middle = left - beside - gap / 2, top + above + each[1] / 2
                 figure.text(
                     middle[0] / across, 1 - middle[1] / down, before, size=theme().title,
                     ha="center", va="center",
@@ -305,7 +307,7 @@ def grids_part(
                 _outline_filled(axes, places)
             yield drawn
             _set_ticks(axes, places, each, has_ticks=has_ticks and grid.kind == "window")
-            left += each[0] + gap
+            left, beside = left + each[0] + gap, 0.0
         if bar is not None:
             lines = _tick_lines(places) * has_ticks
             bar.draw(figure, left - each[0] - gap, top, each, tick_lines=lines)
@@ -326,14 +328,13 @@ def grids_part(
             gap = max(gap, widest - each[0] + _SIGN_GAP)
         box = len(grids) * (each[0] + gap) - gap, each[1] + above
         is_apart = bool(sign) or (len(grids) == 2 and not theme().is_fixed)  # from other pairs
-        left, below = _tick_room(places) if has_ticks else (gap * is_apart, 0.0)
         own_bar = None if is_numbered else bar
         drawn = Part(
             partial(draw, each=each, gap=gap, bar=own_bar),
             box,
             title,
             caption,
-            left=left,
+            left=ticks + gap * is_apart,
             below=below,
             numbers_fit=is_numbered or max(shape) > MAX_TICKED or not most,
         )

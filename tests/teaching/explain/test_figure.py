@@ -138,10 +138,13 @@ def test_a_dilated_kernel_has_its_gaps():
 
 
 def test_a_row_of_grids_for_each_channel_with_one_color_scale(drawn):
-    for name in ("rgb", "channels"):
+    for name, added in (("rgb", 0), ("channels", 2)):  # the sums of channels are added
         _, figure = drawn(name)
         assert len(figure.axes) == 9
-        assert {"red", "green", "blue"} <= set(texts_of(figure))
+        texts = texts_of(figure)
+        titles = [text.partition(": sum ")[0] for text in texts if ": sum " in text]
+        assert titles == ["red", "green", "blue"]
+        assert [texts.count(sign) for sign in "+×="] == [added, 3, 3]
         for column in range(3):
             limits = {axes.images[0].get_clim() for axes in figure.axes[column::3]}
             assert len(limits) == 1
@@ -297,11 +300,21 @@ def test_a_slide_leaves_out_digits_before_numbers(pixels, kernel, few):
     numbers = [cells(axes) for axes in images(figure)]
     assert sum(map(bool, numbers)) == (3 if few else 5)  # a small input and output have some too
     text = " ".join(" ".join(texts_of(figure)).split())
-    assert ("left out: further digits" in text) == few
+    assert ("further digits" in text) == few
     assert "do not fit" not in text
     [weights] = [grid for grid in numbers if len(grid) == (25 if few else 9) and grid[0] != "0"
                  and grid == grid[::-1]]  # fmt: skip
     assert weights[0] == ("0.022" if few else "-1")
+
+
+def test_a_slide_has_the_sums_of_three_channels_below_each_other(legible, fits_page):
+    kernel = Kernel(RNG.integers(-3, 4, (3, 3, 3)))
+    figure, _ = whole(COLOR[:6, :6], kernel, (2, 2), FigureOptions(theme="slide"))
+    legible(figure)
+    fits_page(figure, "slide")
+    text = " ".join(texts_of(figure))
+    assert [f"{name}: sum" in text for name in ("red", "green", "blue")] == [True] * 3
+    assert "left out: terms of the sum · window × kernel = products" in text
 
 
 @pytest.mark.parametrize(
