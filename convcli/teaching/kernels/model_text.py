@@ -129,7 +129,9 @@ def _rows(convolutions: Sequence[Convolution]) -> list[tuple[str, ...]]:
 
 
 def _types(convolutions: Sequence[Convolution]) -> list[str]:
-    return [each.weights.dtype or "computed" for each in convolutions]
+    """Return the type of each convolution's weights; a file may hold any text."""
+    types = (each.weights.dtype for each in convolutions)
+    return [short_name(name) if name else "computed" for name in types]
 
 
 def _sides(convolution: Convolution) -> tuple[str, str, str]:
@@ -151,4 +153,4 @@ def _other_row(tensor: Tensor) -> tuple[str, str, str]:
     if not tensor.dtype:  # neither type nor shape is known
         return short_name(tensor.name), "?", "not read"
     sides = ",".join(map(str, tensor.shape))
-    return short_name(tensor.name), f"({sides})", tensor.dtype
+    return short_name(tensor.name), f"({sides})", short_name(tensor.dtype)

@@ -296,6 +296,15 @@ def test_tensors_of_other_kinds_say_what_they_are_and_what_to_do(kind, tmp_path)
     assert kind.split()[0] in text
 
 
+def test_types_are_listed_on_one_line_whatever_a_file_calls_them(tmp_path):
+    path = tmp_path / "net.pt"
+    other = view("\tStorage", shape=(2,), strides=(1,))
+    path.write_bytes(archive({"conv": {"weight": view("\0Storage")}, "x": other}, [FOUR]))
+    text = list_model(str(path))
+    assert r"1 convolution (\x00Storage), 1 other tensor" in text
+    assert r"\tStorage" in text
+
+
 def test_what_builds_other_tensors_is_named():
     [tensor] = tensors(archive({"w": rebuilt("_utils._rebuild_nested_tensor", 1)}))
     with pytest.raises(KernelError, match="is a nested_tensor tensor, which is not read"):
