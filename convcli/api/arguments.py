@@ -172,6 +172,18 @@ def fill_value(fill: Any, border: Any) -> float:
     return value
 
 
+def conv_options(
+    operation: Any, padding: Any, border: Any, fill: Any, stride: Any, dilation: Any, anchor: Any
+) -> ConvOptions:
+    """Return the options of a convolution, whose fill is that of a constant border.
+
+    Raises:
+        UsageError: as :func:`fill_value`; the other arguments are checked where they are used.
+    """
+    value = fill_value(fill, border)
+    return ConvOptions(operation, padding, border, value, stride, dilation, anchor)
+
+
 def row_padding(padding: Any) -> Any:
     """Return the padding of a signal, one number or (before, after), as (0, 0, before, after)."""
     if isinstance(padding, str):

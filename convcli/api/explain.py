@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from convcli.api.arguments import check_word, fill_value, in_arguments
+from convcli.api.arguments import check_word, conv_options, in_arguments
 from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import (
@@ -19,7 +19,7 @@ from convcli.choices import (
     Operation,
     Range,
 )
-from convcli.geometry import ConvOptions, IntOrPair
+from convcli.geometry import IntOrPair
 from convcli.images.given import as_image
 from convcli.kernels.given import as_filters, as_kernel_set, as_kernels
 from convcli.kernels.kernel import Kernel
@@ -94,9 +94,7 @@ def explain(
     (((2, -3),), -1)
     """
     check_word(activation, "activation")
-    conv = ConvOptions(
-        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
-    )
+    conv = conv_options(operation, padding, border, fill, stride, dilation, anchor)
     missing = mask, nan, min_valid
     numbers = divisor, bias, combine, range
     with in_arguments():
@@ -162,9 +160,7 @@ def explain_gradient(
     ([[-5.0, -10.0]], [[-1.0, -1.0, 2.0]])
     """
     check_word(activation, "activation")
-    conv = ConvOptions(
-        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
-    )
+    conv = conv_options(operation, padding, border, fill, stride, dilation, anchor)
     filters = as_filters(kernel)
     is_array = isinstance(kernel, Kernel) or as_kernels(kernel) is None
     is_bank = is_array and np.ndim(cast("Any", kernel)) == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from convcli.api.arguments import fill_value, in_arguments
+from convcli.api.arguments import conv_options, in_arguments
 from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import PERCENTILES, AnyBorder, Combine, Operation, Range
@@ -172,8 +172,7 @@ def page_setup(image: Any, kernel: Any, settings: PageSettings, at: Any) -> Page
     Raises:
         ConvcliError: as :func:`convcli.explore`.
     """
-    conv = ConvOptions(*settings[: len(ConvOptions._fields)])
-    conv = conv._replace(fill=fill_value(settings.fill, settings.border))
+    conv = conv_options(*settings[: len(ConvOptions._fields)])
     numbers = settings.divisor, settings.bias, settings.combine, settings.range
     with in_arguments():
         given = given_filter(image, as_filters(kernel), conv, *numbers, several=True)

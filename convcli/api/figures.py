@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from convcli.api.arguments import fill_value, in_arguments
+from convcli.api.arguments import conv_options, in_arguments
 from convcli.api.given_filter import given_filter
 from convcli.api.parameters import documented
 from convcli.choices import (
@@ -23,7 +23,7 @@ from convcli.choices import (
     ThemeName,
 )
 from convcli.figure_options import FigureOptions
-from convcli.geometry import ConvOptions, IntOrPair
+from convcli.geometry import IntOrPair
 from convcli.kernels.given import as_filters, as_kernel_set
 
 if TYPE_CHECKING:
@@ -153,9 +153,7 @@ def plot(
     check_unused(plot, {"scale": scale}, "for kernels alone, as in plot(bank)")
     from convcli.plotting.filter_figure import draw_filtered_array
 
-    conv = ConvOptions(
-        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
-    )
+    conv = conv_options(operation, padding, border, fill, stride, dilation, anchor)
     missing = mask, nan, min_valid
     numbers = divisor, bias, combine, range
     with in_arguments():
@@ -236,9 +234,7 @@ def animate(
     from convcli.teaching.animate.write import write_window
 
     options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
-    conv = ConvOptions(
-        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
-    )
+    conv = conv_options(operation, padding, border, fill, stride, dilation, anchor)
     missing, numbers = (mask, nan, min_valid), (divisor, bias, combine, range)
     with in_arguments():
         given = given_filter(

@@ -8,6 +8,7 @@ from convcli.api.arguments import (
     as_kernel,
     as_missing,
     check_word,
+    conv_options,
     fill_value,
     flag_of_two_names,
     row_padding,
@@ -20,7 +21,6 @@ from convcli.core.dtypes import check_image
 from convcli.core.padding import pad_array
 from convcli.core.pooling import pool_windows
 from convcli.geometry import (
-    ConvOptions,
     IntOrPair,
     Ints,
     Padding,
@@ -111,8 +111,7 @@ def cross_correlate(
            [ 0., 12., 12.],
            [ 0., 12., 12.]])
     """
-    value = fill_value(fill, border)
-    options = ConvOptions("correlate", padding, border, value, stride, dilation, anchor)
+    options = conv_options("correlate", padding, border, fill, stride, dilation, anchor)
     pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
     numbers = divisor, bias, dtype, method, threads, as_count(groups, "groups")
     return filter_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
@@ -168,8 +167,7 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    value = fill_value(fill, border)
-    options = ConvOptions("convolve", padding, border, value, stride, dilation, anchor)
+    options = conv_options("convolve", padding, border, fill, stride, dilation, anchor)
     pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
     numbers = divisor, bias, dtype, method, threads, as_count(groups, "groups")
     return convolve_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
@@ -213,8 +211,7 @@ def plan(
     ((512, 512), dtype('float32'), 1e-05)
     """
     check_word(operation, "operation")
-    value = fill_value(fill, border)
-    options = ConvOptions(operation, padding, border, value, stride, dilation, anchor)
+    options = conv_options(operation, padding, border, fill, stride, dilation, anchor)
     return plan_shape(image_shape, dtype, as_kernel(kernel), options, divisor, bias, method)
 
 

@@ -17,8 +17,10 @@ from convcli.choices import NAME_TEMPLATE, SCALED_RANGES
 from convcli.errors import UsageError, shown
 from convcli.images.formats import Format, choose_format, default_suffix, named_format, suffix_of
 from convcli.images.options import WriteOptions
+from convcli.signals import named_after
 
 FIELDS = ("stem", "kernel", "suffix", "index")
+_UNNAMED_STDIN = "name the result of standard input: -o FILE, or -o - for standard output"
 SUMMARY_ENDINGS = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}
 
 
@@ -35,7 +37,7 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
     if outputs.scale is not None and outputs.grid is None:
         raise UsageError("--scale is for a contact sheet; name its file with --grid")
     if stdin and writes_images(outputs) and not (outputs.output or outputs.out_dir):
-        raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
+        raise UsageError(_UNNAMED_STDIN)
     _check_summary_folders(outputs, several=several)
     _check_spreadsheets(options)
     if outputs.output is None:
@@ -52,6 +54,33 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
         if all(each.kernels[0].matrix.shape[:-2] == (1,) for each in options.filters):
             advice += f"; weights of a depthwise layer are for convcli chain, with --groups {count}"
         raise UsageError(f"-o names a single result, but {count} kernels give one each; {advice}")
+
+
+def path_beside(
+    source: str, tag: str, requested: str | None, *, folder: str | None = None, raw: bool = False
+) -> str:
+    """Return the default file of an input's only result: ``{stem}_{tag}{suffix}`` beside it.
+
+    Args:
+        source: the name of the input, or ``-``.
+        tag: what was done to it, in one word.
+        requested: the format that the user has chosen.
+        folder: in place of the input's.
+        raw: whether values are written as they are.
+
+    Raises:
+        UsageError: the input is standard input, which has no name.
+
+    >>> path_beside("photos/cat.jpg", "padded", None), path_beside("cat.jpg", "chain", "png")
+    ('photos/cat_padded.jpg', 'cat_chain.png')
+    """
+    from pathlib import Path
+
+    if source == STDOUT:
+        raise UsageError(_UNNAMED_STDIN)
+    path = Path(named_after(source))
+    suffix = default_suffix(path.suffix, requested, raw=raw)
+    return str(Path(path.parent if folder is None else folder) / f"{path.stem}_{tag}{suffix}")
 
 
 def _check_summary_folders(outputs: OutputOptions, *, several: bool) -> None:

@@ -32,7 +32,7 @@ from convcli.errors import UsageError, prefix_errors
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Padding, Pair, conv_geometry, fill_value, pads_of
 from convcli.images.options import ReadOptions, WriteOptions
-from convcli.signals import OutputAxes, named_after
+from convcli.signals import OutputAxes
 
 if TYPE_CHECKING:
     from convcli.batch.outputs import Target
@@ -176,24 +176,14 @@ def _output_path(
     source: str, output: str | None, out_dir: str | None, requested: str | None, *, prints: bool
 ) -> str:
     """Return the file of the result, or ``-``, where a typed matrix goes by default."""
-    from pathlib import Path
-
-    from convcli.batch.outputs import plan_output
-    from convcli.images.formats import default_suffix
+    from convcli.batch.outputs import path_beside, plan_output
 
     if output is not None and out_dir is not None:
         raise UsageError("-o names the file, and --out-dir its folder; choose one")
     if output is None and out_dir is None and prints:
         output = "-"
     if output is None:
-        if source == "-":
-            raise UsageError(
-                "name the result of standard input: -o FILE, or -o - for standard output"
-            )
-        path = Path(named_after(source))
-        suffix = default_suffix(path.suffix, requested)
-        folder = path.parent if out_dir is None else Path(out_dir)
-        output = str(folder / f"{path.stem}_padded{suffix}")
+        output = path_beside(source, "padded", requested, folder=out_dir)
     plan_output(output, requested)  # raises if no format has this name
     return output
 

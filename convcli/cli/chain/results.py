@@ -13,7 +13,14 @@ import click
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.job import STDOUT
 from convcli.batch.memory import memory_check
-from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
+from convcli.batch.outputs import (
+    Target,
+    base_name,
+    choose_target,
+    path_beside,
+    plan_output,
+    write_result,
+)
 from convcli.choices import PERCENTILES, Range, Scale
 from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.report import (
@@ -30,7 +37,7 @@ from convcli.cli.report import (
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.figure_options import FigureOptions
 from convcli.images.arrays import write_npy
-from convcli.images.formats import PNG, default_suffix, named_format
+from convcli.images.formats import PNG, named_format
 from convcli.images.image import ImageData, max_value_of
 from convcli.images.notes import nan_note, visible
 from convcli.images.options import ReadOptions, WriteOptions
@@ -41,7 +48,7 @@ from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.layers.network_input import NetworkInput
-from convcli.signals import OutputAxes, named_after
+from convcli.signals import OutputAxes
 from convcli.teaching.chain.maps import (
     as_network_takes,
     chain_axis,
@@ -167,13 +174,7 @@ def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> s
     """Return the file of the result."""
     raw = outputs.range == "raw"
     if outputs.output is None:
-        if source == STDOUT:
-            raise UsageError(
-                "name the result of standard input: -o FILE, or -o - for standard output"
-            )
-        path = Path(named_after(source))
-        suffix = default_suffix(path.suffix, writing.format, raw=raw)
-        return str(path.parent / f"{path.stem}_chain{suffix}")
+        return path_beside(source, "chain", writing.format, raw=raw)
     if outputs.output != STDOUT and not is_stream(outputs.output):
         named_format(Path(outputs.output), writing.format, raw=raw)
     return outputs.output
