@@ -269,6 +269,16 @@ def test_a_slide_leaves_out_digits_before_numbers():
     assert "left out" not in " ".join(texts_of(full))
 
 
+def test_maps_have_fewer_digits_in_their_cells_or_no_numbers_and_the_page_says_so():
+    pixels = RNG.random((6, 6)).round(4)
+    figure = draw(pixels, ["convtranspose -k blur --stride 2"], (3, 3), theme="slide")
+    numbers, *_, last = [cells(axes) for axes in images(figure)]
+    assert numbers == [f"{number:.2f}" for number in pixels.ravel()]
+    assert last == []
+    text = " ".join(" ".join(texts_of(figure)).split())
+    assert "left out: further digits, numbers that do not fit" in text
+
+
 def test_a_full_page_leaves_out_layers_and_says_so():
     texts = [CONV, *["relu"] * 14, "maxpool 2"]
     shown = texts_of(draw(GRAY, texts, (0, 0), theme="slide"))

@@ -15,6 +15,7 @@ from convcli.plotting.window_marks import WINDOW_COLOR
 # isort: split
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple, TypeGuard
@@ -90,6 +91,8 @@ _IMAGE, _MAGNIFIED = 2.6, 2.0  # longer sides of maps, and of the magnifier
 _SIGNAL: Box = (3.4, 1.0)
 _LEAST_SCALE = 0.4  # before anything is left out
 _MARGIN, _NUMBER_MARGIN = 0.1, 0.45  # beyond a signal, as shares of its range
+_FEWER_IN_CELLS = 3, 2  # significant digits in the cells of a map, where more do not fit
+_IN_TEXT = 6  # significant digits of the arithmetic
 _FEW_DIGITS, _FEW_IN_TEXT = 2, 4  # significant, where there is no room for more
 _MOST_DECIMALS = 9
 _LONGEST_TEXT = 80  # letters of a layer
@@ -209,7 +212,8 @@ class _ExplanationPage:
         names: Sequence[str],
     ) -> None:
         digits = figure_options().digits
-        self._explanation = chain_as_shown(explanation, digits)
+        decimals = _decimals(explanation, _IN_TEXT) if digits is None else digits
+        self._explanation = chain_as_shown(explanation, decimals)
         self._image, self._stages = image, stages
         self._names = [
             name if len(name) <= _LONGEST_TEXT else f"{name[: _LONGEST_TEXT - 1]}…"
@@ -219,10 +223,10 @@ class _ExplanationPage:
         self._exact_steps = {step.number: step for step in chain_as_shown(explanation).steps}
         self._short_steps = self._steps
         if digits is None:
-            short = chain_as_shown(explanation, _few_decimals(explanation))
+            short = chain_as_shown(explanation, _decimals(explanation, _FEW_IN_TEXT))
             self._short_steps = {step.number: step for step in short.steps}
         self._first = min(self._steps)
-        self._blocks = self._drawn_blocks(maps)
+        self._blocks = [_with_fitting_digits(block) for block in self._drawn_blocks(maps)]
         self._scales: list[Scale] = []
         self._bars: list[Bar | None] = []
         for group in unit_groups(self._blocks):
@@ -310,6 +314,10 @@ class _ExplanationPage:
             "map_numbers": NO_ROOM_FOR_NUMBERS, "curves": "curves", "ticks": "tick labels",
         }  # fmt: skip
         names = [words[key] for key in words if could_be[key] and not getattr(detail, key)]
+        drawn = [block for block in blocks if not block.is_signal]
+        names += ["further digits"] * any(block.panels[0].significant for block in drawn)
+        lacking = any(block.is_numbered and not _has_numbers(block) for block in drawn)
+        names += [NO_ROOM_FOR_NUMBERS] * lacking
         first = max(self._first, detail.first)
         for number, count in self._sum_counts().items():
             if detail.sums < count and number >= max(first, detail.worked):
@@ -534,11 +542,11 @@ class _ExplanationPage:
         return [words_part(title, caption)]
 
 
-def _few_decimals(explanation: ChainComputation) -> int:
-    """Return decimals that give the least value of a layer, apart from 0, four digits."""
+def _decimals(explanation: ChainComputation, significant: int) -> int:
+    """Return decimals that give the least value of a layer, apart from 0, so many digits."""
     values = [abs(step.value) for step in explanation.steps]
     least = min((value for value in values if value and math.isfinite(value)), default=1.0)
-    return min(max(_FEW_IN_TEXT - 1 - math.floor(math.log10(least)), 0), _MOST_DECIMALS)
+    return min(max(significant - 1 - math.floor(math.log10(least)), 0), _MOST_DECIMALS)
 
 
 def _has_curve(step: LayerStep) -> TypeGuard[ActivationStep | NormalizeStep]:
@@ -550,6 +558,17 @@ def _has_numbers(block: Block) -> bool:
     panel = block.panels[0]
     box, widest = panel_box(panel, _IMAGE), widest_text(panel.texts)
     return block.is_numbered and number_points(box, panel.shape, widest) >= theme().number
+
+
+def _with_fitting_digits(block: Block) -> Block:
+    """Return a block whose map has fewer digits in its cells if only these fit."""
+    if block.is_signal or not block.is_numbered or _has_numbers(block):
+        return block
+    for digits in _FEWER_IN_CELLS:
+        panel = replace(block.panels[0], significant=digits)
+        if _has_numbers(shorter := block._replace(panels=[panel])):
+            return shorter
+    return block
 
 
 def _map_at(make: PartOf, *, numbers: bool) -> PartOf:
