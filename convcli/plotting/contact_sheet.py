@@ -410,7 +410,8 @@ def _with_details(
                 below=(theme().line + _LABEL_GAP) * bool(places),
             )
         )
-    return beside(parts, part.title, part.caption) if len(parts) > 1 else part
+    titled = int(tile.kernels is not None)
+    return beside(parts, part.title, part.caption, titled) if len(parts) > 1 else part
 
 
 def _draw_framed(

@@ -131,7 +131,7 @@ def _best_placed(
         own = partial(layout_context, bars_below=bars_below, wide_titles=wide_titles)
         with own():
             other = fit(plans)
-            if other.fits and (other.rank, other.size) > (page.rank, _CLEARLY * page.size):
+            if other.is_clearly_larger_than(page):
                 page, context = other, own
     return page, context
 

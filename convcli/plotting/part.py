@@ -36,6 +36,7 @@ class Part(NamedTuple):
         letters: of its title that a narrow part has room for in a line.
         is_small: whether its title is no larger than other text.
         numbers_fit: whether all numbers of its cells have room in them.
+        titled: the start and the width of what is titled in the box; None for the whole box.
     """
 
     draw: Callable[[Figure, float, float], Iterable[DrawnImage]]
@@ -48,24 +49,33 @@ class Part(NamedTuple):
     letters: int = _LETTERS
     is_small: bool = False
     numbers_fit: bool = True
+    titled: tuple[float, float] | None = None
 
     @property
     def text_room(self) -> float:
         """The width of its title: centered above the box, without what stands at its sides."""
+        start, width = self.titled or (0.0, self.box[0])
+        end = self.box[0] - start - width
         letters = self.letters * theme().title_room * text_width("n", theme().text)
         numbers = (
             text_width(number, points) * SLACK
             for text, points in ((self.title, self.title_points), (self.caption, theme().text))
             for number in _NUMBER.findall(text)
         )
-        return max(self.box[0] + 2 * min(self.left, self.right), letters, *numbers)
+        return max(width + 2 * min(self.left + start, self.right + end), letters, *numbers)
+
+    @property
+    def off_center(self) -> float:
+        """How far right of the box's center the title is centered."""
+        start, width = self.titled or (0.0, self.box[0])
+        return start + (width - self.box[0]) / 2
 
     @property
     def width(self) -> float:
         """The width that it takes on a page."""
         box = self.box[0]
-        beside = max((self.text_room - box) / 2, 0.0)
-        return max(self.left, beside) + box + max(self.right, beside)
+        beside = (self.text_room - box) / 2 + self.off_center
+        return self.box_left + box + max(self.right, beside)
 
     @property
     def sides(self) -> tuple[float, float]:
@@ -81,7 +91,7 @@ class Part(NamedTuple):
     @property
     def box_left(self) -> float:
         """The distance of the box from the part's left edge."""
-        return max(self.left, (self.text_room - self.box[0]) / 2)
+        return max(self.left, (self.text_room - self.box[0]) / 2 - self.off_center)
 
 
 PartOf = Callable[[float], Part]  # a part for a scale of its box

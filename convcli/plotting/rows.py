@@ -16,7 +16,7 @@ from convcli.plotting.style import theme
 
 EDGE = 0.15  # inches around a page
 _LINE = 1.35  # height of a line of text, in font sizes
-_ALIKE = 2.0  # times the narrowest box is the widest one at most that stands below it
+_ALIKE = 2.0  # times the narrowest titled box is the widest one at most that stands below it
 
 Rows = Sequence[Sequence[Part]]
 RowsOf = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
@@ -78,10 +78,10 @@ def fit_width(rows: Rows) -> bool:
     return RowLayout.of(rows).width + 2 * EDGE <= theme().width + 1e-9
 
 
-def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
+def beside(parts: Sequence[Part], title: str, caption: str = "", titled: int | None = None) -> Part:
     """Return several parts side by side as one, with their boxes at one height.
 
-    Their own titles are not shown.
+    Their own titles are not shown; the title stands above one of them (``titled``), or above all.
     """
     height = max(part.box[1] for part in parts)
     starts = [0.0]
@@ -103,6 +103,7 @@ def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
         right=parts[-1].right,
         below=max(part.below - (height - part.box[1]) / 2 for part in parts),
         numbers_fit=all(part.numbers_fit for part in parts),
+        titled=None if titled is None else (starts[titled], parts[titled].box[0]),
     )
 
 
@@ -177,7 +178,7 @@ class RowLayout(NamedTuple):
         columns = None
         if len({len(row) for row in rows}) == 1:
             parts = list(zip(*rows, strict=True))
-            if all(_are_alike([part.box[0] for part in column]) for column in parts):
+            if all(map(_are_alike, parts)):
                 columns = [_column_sides([part.sides for part in column]) for column in parts]
         lines = []
         for row in rows:
@@ -185,7 +186,8 @@ class RowLayout(NamedTuple):
             for number, part in enumerate(row):
                 room = part.text_room
                 if columns:
-                    room = max(room, 2 * min(columns[number]))
+                    left, right = columns[number]
+                    room = max(room, 2 * min(left + part.off_center, right - part.off_center))
                 room /= SLACK
                 texts.append(
                     _Text(
@@ -245,15 +247,16 @@ class RowLayout(NamedTuple):
                 (text.title, text.title_points, theme().ink),
             ):
                 if lines:
-                    place = center / width, 1 - bottom / height
+                    place = (center + part.off_center) / width, 1 - bottom / height
                     figure.text(*place, lines, size=points, color=color, ha="center", va="bottom")
                     bottom -= text_height(lines, points)
         return drawn
 
 
-def _are_alike(widths: Sequence[float]) -> bool:
-    """Return whether boxes can stand below each other without much room beside them."""
-    return max(widths) <= _ALIKE * min(widths)
+def _are_alike(parts: Sequence[Part]) -> bool:
+    """Return whether what has titles can stand below each other without much room beside it."""
+    widths = [part.titled[1] if part.titled else part.box[0] for part in parts if part.letters]
+    return not widths or max(widths) <= _ALIKE * min(widths)
 
 
 def _column_sides(sides: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -480,3 +480,11 @@ def test_a_slide_holds_64_results():
     figure = draw_sheet(SHEETS["64-images"], options=FigureOptions(theme="slide"))
     assert sum(bool(axes.images) for axes in figure.axes) >= 64
     assert "64" not in said(figure).partition("left out")[2]
+
+
+def test_a_title_stands_over_the_middle_of_its_image_beside_the_kernel():
+    group = kernel_heatmaps([Kernel(np.ones((3, 3)))], most=1)
+    figure = draw_sheet(tiles(GRAY, 2, 255, kernels=group))
+    middles = [axes.get_position() for axes in figure.axes if axes.images][1::2]
+    titles = [text.get_position()[0] for text in figure.texts if text.get_text()[:3] == "map"]
+    np.testing.assert_allclose(titles, [(box.x0 + box.x1) / 2 for box in middles[:2]], rtol=1e-6)
