@@ -74,10 +74,11 @@ MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 
 # whatever their size; a pass of a bank ("tap") is written out anew for each strip.
 CALLS = {"pass": 6e2, "tap": 2e3, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
-# Nanoseconds of all sums by one product, up to which no method is chosen: floats, and integers, of
-# which passes take less time than a product of floats where their kernel is known.
-SMALL_COST, SMALL_EXACT_COST = 5e4, 1.2e4
-_FEW_PRODUCTS = 1 << 15  # of weights and pixels: 10 us in float64
+# Nanoseconds of all sums by one product, up to which no method is chosen: to choose one takes 100
+# to 200 us where the kernel is new. Where it is known, passes over integers and products of bands
+# take less time beyond, two thirds at twice as much.
+SMALL_COST, SMALL_EXACT_COST, SMALL_BANK_COST = 2.5e4, 8e3, 5e4
+_FEW_PRODUCTS = 125_000  # of weights and pixels; a pixel counts as 8 products more
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
 
@@ -253,7 +254,8 @@ def _small_cost(problem: Problem) -> float | None:
     if types.weights.size > small.MOST_TAPS * filters:
         return None
     cost = small.cost(geometry, problem.channels, filters)
-    if cost > (SMALL_EXACT_COST if types.is_exact else SMALL_COST) or problem.exact_float() is None:
+    most = SMALL_EXACT_COST if types.is_exact else SMALL_COST
+    if cost > (SMALL_BANK_COST if types.summed else most) or problem.exact_float() is None:
         return None
     is_plane = not (types.is_exact or types.summed)
     return None if is_plane and _cancels(types.weights) else cost
@@ -288,10 +290,12 @@ def _last_method(problem: Problem, schedules: Schedules, method: str) -> SumMeth
 def _has_few_products(problem: Problem) -> bool:
     """Tell whether sums in float64 cost less than to know how accurate float32 would be.
 
-    The bound on the error of a new 15x15 kernel takes 55 us, a fourth of the call on 8x8 pixels.
+    A known 11x11 kernel takes a tenth less on 24x24 pixels, a new one a quarter, since the bound on
+    its error takes 20 us or more.
     """
     rows, columns = problem.geometry.output_shape
-    return rows * columns * problem.types.weights.size <= _FEW_PRODUCTS
+    values = rows * columns * problem.channels
+    return values * (problem.types.weights.size + 8) <= _FEW_PRODUCTS
 
 
 def _plane_candidates(
