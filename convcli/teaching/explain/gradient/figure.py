@@ -61,6 +61,7 @@ _MARGIN, _BETWEEN = 1.0, 0.9
 _BETWEEN_PLOTS = 0.12  # inches a point of the smallest text, for the y axis of a plot
 _PLOT: Box = (1.0, 1.5)  # least width and usual height of a plot
 _KERNEL = 0.8  # the longer side of a kernel, as a share of that of an image
+_LEAST_SIDE = 0.2  # inches; of an image on a page that is refused since it is too narrow
 _NAME = 0.4  # inches; the name of a channel of a kernel, with the space around it
 _IN_ROW = 4  # channels of a kernel on a slide
 _NARROW = 10.0  # width of a page with short captions, and without the error
@@ -192,7 +193,8 @@ def _rows(gradient: GradientComputation, scale: float, *, numbers: _Numbers) -> 
         columns.append((_map("target t", target, gradient), error))
     is_signal = _is_signal(gradient)
     between = _BETWEEN_PLOTS * theme().text if is_signal else _BETWEEN
-    side = (theme().width - _MARGIN - (len(columns) + 1) * between) / (len(columns) + _KERNEL)
+    room = theme().width - _MARGIN - (len(columns) + 1) * between
+    side = max(room / (len(columns) + _KERNEL), _LEAST_SIDE)
     make = _plots if is_signal else partial(_column, numbers=numbers)
     parts = [make(both, side, scale) for both in columns]
     parts.insert(1, _kernels(gradient, side, scale, numbers=numbers))
