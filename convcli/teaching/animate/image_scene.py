@@ -115,9 +115,9 @@ class ImageScene(SlidingScene):
         )
 
     def _details(self) -> list[tuple[ShownGrids, bool, tuple[str, ...]]]:
-        """Return what is drawn, less and less.
+        """Return the levels of detail, most first.
 
-        This is what is drawn of each sum, whether small images have numbers in any case, and
+        Each is what is drawn of a sum, whether small images have numbers in any case, and
         the names of what is left out.
         """
         details = [(shown, False, left_out) for shown, left_out in self._grids.details()]

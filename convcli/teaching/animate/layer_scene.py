@@ -228,9 +228,9 @@ class LayerScene(SlidingScene):
         return NoWork()
 
     def _details(self, *, is_numbered: bool) -> list[tuple[bool, Any, bool, tuple[str, ...]]]:
-        """Return what is drawn, less and less.
+        """Return the levels of detail, most first.
 
-        This is whether the field is magnified, what is drawn of the layer's arithmetic, whether
+        Each is whether the field is magnified, what is drawn of the layer's arithmetic, whether
         images are large enough for their numbers, and the names of what is left out.
         """
         details = [(False, *each) for each in self._work.details()]

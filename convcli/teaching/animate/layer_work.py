@@ -60,7 +60,7 @@ class LayerWork(Protocol):
     texts: dict[str, list[str]]
 
     def details(self) -> Sequence[tuple[Any, tuple[str, ...]]]:
-        """Return what is drawn, less and less, with the names of what is left out."""
+        """Return the levels of detail, most first, each with the names of what it leaves out."""
 
     def equation(self, kinds: Any) -> list[PartOf]:
         """Return the parts for one of the details."""
@@ -100,7 +100,7 @@ class WindowWork:
         ends: the values at the ends of its colors.
         max_value: the pixel that is white; None for plain numbers.
         title: above the window.
-        parts: keeps what is drawn.
+        parts: collects the drawn parts, which move later.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ class SpreadWork:
         spread: what its values add.
         positions: in what it reads, one for each frame.
         channel: of what it reads.
-        parts: keeps what is drawn.
+        parts: collects the drawn parts, which move later.
         digits: decimals that were asked for; None for those that fit.
     """
 
@@ -256,7 +256,7 @@ class SpreadWork:
         self.texts = {"result": [f"{text} × kernel" for text in texts]}
 
     def details(self) -> Sequence[tuple[tuple[Kind, ...], tuple[str, ...]]]:
-        """Return what is drawn, less and less, with the names of what is left out."""
+        """Return the levels of detail, most first, each with the names of what it leaves out."""
         return [
             (("kernel", "products"), ()),
             (("products",), ("kernel",)),
@@ -330,7 +330,7 @@ class ShareWork:
         ends: the values at the ends of the colors of the window.
         max_value: the pixel that is white; None for plain numbers.
         hue: the channel of a photo that is upsampled: red, green or blue.
-        parts: keeps what is drawn.
+        parts: collects the drawn parts, which move later.
     """
 
     def __init__(
@@ -360,7 +360,7 @@ class ShareWork:
         return self._shape != (1, 1)
 
     def details(self) -> Sequence[tuple[tuple[Kind, ...], tuple[str, ...]]]:
-        """Return what is drawn, less and less, with the names of what is left out."""
+        """Return the levels of detail, most first, each with the names of what it leaves out."""
         return [
             (("window", "kernel", "products"), ()),
             (("window", "kernel"), ("products",)),
@@ -432,7 +432,7 @@ class CurveWork:
         window: the layer.
         steps: how each value is computed.
         title: above the curve.
-        parts: keeps what is drawn.
+        parts: collects the drawn parts, which move later.
     """
 
     def __init__(

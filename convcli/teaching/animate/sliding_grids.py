@@ -86,7 +86,7 @@ class SlidingGrids:
         sums: what is drawn.
         positions: in the feature map, one for each frame.
         explained: each position's explanation; None if there are too many products to write sums.
-        parts: keeps what is drawn.
+        parts: collects the drawn parts, which move later.
         digits: decimals that were asked for; None for those that fit.
 
     Attributes:
@@ -110,7 +110,7 @@ class SlidingGrids:
                 self.texts[f"sum {number}"] = [f"sum {text}" for text in texts]
 
     def details(self) -> list[tuple[ShownGrids, tuple[str, ...]]]:
-        """Return what is drawn of each sum, less and less, with the names of what is left out."""
+        """Return the levels of detail of a sum, most first, with the names of what each lacks."""
         if len(self._of.sums) <= _MAX_SUMS:
             kinds: list[tuple[tuple[Kind, ...], tuple[str, ...]]] = [
                 (("window", "kernel", "products"), ()),

@@ -134,7 +134,7 @@ def input_parts(
     They are kept under the names ``input`` and ``magnifier``.
 
     Args:
-        parts: keeps what is drawn.
+        parts: collects the drawn parts, which move later.
         padded: the input.
         panel: the same, as it is drawn.
         geometry: of the window.
