@@ -114,8 +114,11 @@ class Strip:
         if rest.size:
             rest[...] = 0
         self.padded.copy(self.first, self.values)
-        # Weights that stand for opposite ones may be 0, which no pass reads.
-        if self.is_exact or (method.sums_all and self.plan.signs is None):
+        if self.is_exact:
+            return self.sum_windows()
+        if self.plan.signs is not None:  # weights that stand for opposite ones may be 0
+            return self._float_sums(method)
+        if method.sums_all:
             return self.sum_windows()
         is_small = self.values.size <= SINGLE_THREAD_DOT
         if is_small and method.precision is None and not method.sums_all:

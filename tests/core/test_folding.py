@@ -111,3 +111,16 @@ def test_opposite_weights_stay_opposite(border):
 def test_weights_whose_sum_is_no_number_stay_apart():
     image, kernel = np.full((1, 2), 1e-300), np.full((1, 9), 1.5e308)
     np.testing.assert_allclose(cross_correlate(image, kernel), [[1.35e9, 1.35e9]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("size", [20, 3000])
+@pytest.mark.parametrize("opposite", [(1, -1), (0.3, -0.3)])
+def test_opposite_weights_that_add_up_to_0_weigh_what_is_not_finite(value, size, opposite):
+    image = np.zeros((size, 1))
+    image[size // 2] = value
+    kernel = np.outer(np.random.default_rng(0).standard_normal(15), opposite)
+    whole = cross_correlate(image, kernel, padding=(17, 23, 8, 29), method="direct")
+    folded = cross_correlate(image, kernel, padding=(17, 23, 8, 29))
+    assert np.isnan(folded).any()
+    np.testing.assert_array_equal(np.isfinite(folded), np.isfinite(whole))
