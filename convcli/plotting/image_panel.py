@@ -49,6 +49,7 @@ _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
 MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fit
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
+_LEAST_DIGITS, _LEAST_EXPONENT = 4, 1e7  # of the ends of a bar
 _MAX_DIGITS = 17  # significant ones, which tell any two doubles apart
 _ALIKE = 3.0  # how much larger than another an image with cells of the same size may be
 STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
@@ -303,14 +304,22 @@ class Bar(NamedTuple):
 
     @classmethod
     def of(cls, ends: tuple[float, float], colormap: Colormap, unit: str) -> "Bar":
-        """Return the bar of values between two ends, with round numbers between these."""
+        """Return the bar of values between two ends, with round numbers between these.
+
+        Ends below ten million have no exponent, as the round numbers have none.
+
+        >>> Bar.of((-62854.5, 62854.5), gray_colormap(), "value").labels
+        ['-62854', '-50000', '0', '50000', '62854']
+        """
         low, high = ends
+        largest = max(abs(low), abs(high))
+        least = len(f"{largest:.0f}") if largest < _LEAST_EXPONENT else 0
         between = [tick for tick in round_ticks(low, high) if low < tick < high]
         most = (high - low) / 1000  # by which a label may be off
         digits = next(
             (
                 n
-                for n in range(4, _MAX_DIGITS)
+                for n in range(max(least, _LEAST_DIGITS), _MAX_DIGITS)
                 if all(abs(float(f"{end:.{n}g}") - end) <= most for end in ends)
             ),
             _MAX_DIGITS,
