@@ -385,7 +385,8 @@ def _sizes(
     if folding is not None:
         read = folding.windows(geometry)
         # To add weights up, and to tell which ones were, takes longer than few sums.
-        if read == geometry or (folding.adds and small_cost(geometry, channels) <= FEW_SUMS):
+        few = folding.adds and small_cost(without_gaps(geometry, channels), channels) <= FEW_SUMS
+        if few or read == geometry:
             read, folding = geometry, None
     windows = without_gaps(read, channels)
     return geometry, folding, windows, PaddedRows(read, border, fill, windows)

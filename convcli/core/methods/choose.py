@@ -77,7 +77,7 @@ CALLS = {"pass": 6e2, "tap": 2e3, "product": 3e3, "transform": 3e4, "turn": 3e4,
 # Nanoseconds of all sums by one product, up to which no method is chosen: to choose one takes 100
 # to 200 us where the kernel is new. Where it is known, passes over integers and products of bands
 # take less time beyond, two thirds at twice as much.
-SMALL_COST, SMALL_EXACT_COST, SMALL_BANK_COST = 2.5e4, 8e3, 5e4
+SMALL_COST, SMALL_EXACT_COST, SMALL_BANK_COST = 3e4, 9e3, 7e4
 _FEW_PRODUCTS = 125_000  # of weights and pixels; a pixel counts as 8 products more
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"

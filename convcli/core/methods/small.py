@@ -29,8 +29,8 @@ from convcli.geometry import Geometry
 
 # Nanoseconds of the calls, to copy a value of a window, and to multiply it for a filter;
 # tests/benchmarks/crossovers.py measures them. And to store a filter's sum: 511 filters of one tap
-# on 41x41 take a third of the time by another method.
-CALL_COST, WINDOW_COST, PRODUCT_COST, SUM_COST = 2500, 0.5, 0.05, 2
+# on 41x41 take a third of the time by another method. And to copy a value of the padded image.
+CALL_COST, WINDOW_COST, PRODUCT_COST, SUM_COST, STRIP_COST = 2500, 0.5, 0.05, 2, 1
 MOST_TAPS = 1 << 12  # of a window: in float64, more roundings may cost more than 1e-12 of a sum
 LARGEST = 2.0**1023  # sums below it are finite
 
@@ -172,5 +172,7 @@ def cost(geometry: Geometry, channels: int, filters: int = 1) -> float:
     """Return the nanoseconds that all sums take."""
     positions = math.prod(geometry.output_shape)
     windows = positions * math.prod(geometry.kernel) * channels
-    sums = positions * filters
-    return CALL_COST + windows * (WINDOW_COST + PRODUCT_COST * filters) + SUM_COST * sums
+    others = (
+        SUM_COST * positions * filters + STRIP_COST * math.prod(geometry.padded_shape) * channels
+    )
+    return CALL_COST + windows * (WINDOW_COST + PRODUCT_COST * filters) + others
