@@ -27,6 +27,8 @@ from convcli.geometry import Geometry
 
 _MOST_PADDED = 2  # times the maps, with their padding
 _LARGEST = 1 << 16  # outputs of a map; for more of them a plan for each channel is worth its time
+_MOST_SUM = 2.0**1023  # sums of magnitudes below it are finite, whatever their order
+_MOST_WEIGHTS = 2.0**60  # whose squares are added in float32
 _STRIP_VALUES = 1 << 16  # of the sums of a strip, which share the cache with their input
 
 
@@ -149,18 +151,34 @@ def sum_types(
 ) -> tuple[np.dtype[Any], np.dtype[Any]] | None:
     """Return the types of the sums and of the result, or None if these do not hold the sums."""
     if maps.dtype.kind == "f":
-        is_finite = np.isfinite(maps).all() and math.isfinite(fill)
-        return (DOUBLE, float_type(maps.dtype)) if is_finite else None
+        result = float_type(maps.dtype)
+        highest = float(max(maps.max(), -maps.min()))  # NaN, too
+        is_held = math.isfinite(highest) and _holds(maps.dtype, fill)
+        return (DOUBLE, result) if is_held and _are_held(weights, highest, result) else None
     limits = np.iinfo(maps.dtype)
     if not limits.min <= fill <= limits.max:
         return None
     if not float(fill).is_integer():
         return None
     if weights.dtype.kind == "f":
-        return DOUBLE, float_type(maps.dtype)
+        result = float_type(maps.dtype)
+        return (DOUBLE, result) if _are_held(weights, float(limits.max), result) else None
     largest = max(abs(int(maps.min())), abs(int(maps.max())), abs(int(fill)))
     bound = largest * max(int(sum(map(abs, each.ravel().tolist()))) for each in weights)
     if bound >= 2**63:
         return None
     kind = np.dtype(np.int32 if bound < 2**31 else np.int64)
     return kind, kind
+
+
+def _holds(kind: np.dtype[Any], fill: float) -> bool:
+    """Tell whether a type of floats holds a fill value, up to the rounding of float32."""
+    with np.errstate(over="ignore"):
+        held = float(kind.type(fill))
+    return math.isfinite(held) and abs(held - fill) <= float(np.finfo(SINGLE).eps) * abs(fill)
+
+
+def _are_held(weights: NDArray[Any], highest: float, result: np.dtype[Any]) -> bool:
+    """Tell whether partial sums stay finite in float64, and squares of weights in the result."""
+    norm = float(np.abs(weights.astype(DOUBLE)).sum(axis=(2, 3)).max())
+    return highest * norm < _MOST_SUM and (result != SINGLE or norm < _MOST_WEIGHTS)

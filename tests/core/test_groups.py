@@ -114,3 +114,30 @@ def test_a_batch_a_list_of_kernels_and_masks_for_each_channel():
 def test_what_does_not_fit_is_refused(kernel, groups, problem):
     with pytest.raises(ConvcliError, match=problem):
         cross_correlate(np.ones((5, 5, 6)), kernel, groups=groups)
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_groups_of_numbers_at_the_ends_of_float64_are_those_alone(each):
+    row = [1e308, 1e308, -1e308, -1e308, 1e308, 0, 0, 0]
+    image = np.zeros((1, 8, 2 * each))
+    image[0, :, 0], image[0, :, each - 1] = np.negative(row), row
+    bank = np.ones((2, each, 1, 5))
+    alone = cross_correlate(image[..., :each], bank[:1], border="zero")
+    found = cross_correlate(image, bank, groups=2, border="zero")
+    np.testing.assert_array_equal(found[..., :1], alone)
+
+
+@pytest.mark.parametrize("weight", [1e20, 1e38])
+@pytest.mark.parametrize("each", [1, 2])
+def test_groups_take_weights_whose_squares_exceed_float32(weight, each):
+    image = np.full((3, 3, 2 * each), 1e-30, np.float32)
+    found = cross_correlate(image, np.full((2, each, 1, 1), weight), groups=2)
+    np.testing.assert_allclose(found, each * weight * 1e-30, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "fill"), [("f2", 1e5), ("f2", 0.1), ("f4", 0.1), ("f4", 1e300)])
+def test_groups_take_a_fill_that_their_type_does_not_hold(kind, fill):
+    image, options = np.ones((1, 2, 2), kind), {"border": "constant", "fill": fill}
+    alone = cross_correlate(image[..., :1], np.ones((1, 3)), **options)
+    found = cross_correlate(image, np.ones((2, 1, 1, 3)), groups=2, **options)
+    np.testing.assert_allclose(found[..., :1], alone, rtol=1e-6)
