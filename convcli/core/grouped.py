@@ -115,8 +115,9 @@ class _Strips:
         self.block = RUN * math.ceil(taps / max(round(taps / BLOCK), 1) / RUN)  # taps of a product
         self.precision = None
         if result == SINGLE and can_cast:
-            filters = self.filters.reshape(-1, taps).astype(SINGLE)
-            precision = Precision(bound_partials(filters, self.block), 0)
+            with np.errstate(all="ignore"):  # infinite where a weight exceeds float32
+                filters = self.filters.reshape(-1, taps).astype(SINGLE)
+                precision = Precision(bound_partials(filters, self.block), 0)
             self.precision = precision if precision.is_possible else None
         self.kind = DOUBLE if self.precision is None else SINGLE
         rows, columns = geometry.output_shape

@@ -94,8 +94,9 @@ class Precision(NamedTuple):
 
     @property
     def is_possible(self) -> bool:
-        """Tell whether float32 can be accurate enough at all."""
-        return (self.partials.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
+        """Tell whether float32 can be accurate enough at all, and holds the weights."""
+        is_short = (self.partials.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
+        return is_short and self.partials.l1_norm < SAFE
 
     def _is_faint(self, highest: float) -> bool:
         """Tell whether sums are so small that float32 loses their digits."""

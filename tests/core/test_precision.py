@@ -242,6 +242,24 @@ def test_what_float32_cannot_hold_on_the_way(spread):
     assert error(cross_correlate(image, kernel), image, kernel) <= 1e-5
 
 
+@pytest.mark.parametrize(
+    ("shape", "weights", "options"),
+    [
+        *[((120, 120), (3, 3), {"method": each}) for each in ("auto", "direct", "separable")],
+        ((120, 120), (3, 3), {"method": "toeplitz"}),
+        ((20, 20, 4), (1, 4, 3, 3), {"method": "direct"}),
+        ((60, 60, 4), (8, 4, 3, 3), {"method": "matrix"}),
+        ((3, 3, 4), (4, 1, 1, 2), {"groups": 4}),
+        ((30, 30, 4), (4, 2, 3, 3), {"groups": 2}),
+    ],
+)
+def test_weights_beyond_float32_are_not_rounded_to_it(shape, weights, options):
+    image, kernel = np.full(shape, 1e-30, "f4"), np.full(weights, 1e39)
+    found = cross_correlate(image, kernel, **options)
+    exact = image.max().astype("f8") * kernel.sum() / (len(kernel) if kernel.ndim == 4 else 1)
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
 def test_black_is_black_without_a_second_sum():
     black = np.zeros((4, 4, 1), np.float32)
     precision = Precision(Partials.any_order(9, 5.0), 0)
