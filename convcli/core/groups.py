@@ -10,9 +10,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.core.correlate import KernelNumbers, checked_dtype, feature_map
 from convcli.core.depthwise import depthwise
-from convcli.core.dtypes import ImageInfo, as_numbers
+from convcli.core.dtypes import OUTLIER, ImageInfo, as_numbers
 from convcli.core.grouped import grouped
 from convcli.core.plan import as_applied, make_plan
+from convcli.core.precision import has_outliers
 from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, border_name
 
@@ -119,10 +120,19 @@ def _with_bias(
         values = sums.astype(kind, copy=False)
         if not biases.any():
             return values
-        largest = float(np.abs(values).max())
-        values = values + biases
-        cancels = kind.kind == "f" and not 2 * float(np.abs(values).max()) >= largest
-    return None if cancels else values
+        biased = values + biases
+        return None if kind.kind == "f" and _cancels(values, biased) else biased
+
+
+def _cancels(sums: NDArray[Any], biased: NDArray[Any]) -> bool:
+    """Tell whether biases cancel most of the largest sum, or of the largest beside outliers."""
+    magnitudes, outputs = np.abs(sums), np.abs(biased)
+    while 2 * float(outputs.max()) >= (largest := float(magnitudes.max())):
+        if not has_outliers(magnitudes, largest):
+            return False
+        small = magnitudes < OUTLIER * largest
+        magnitudes, outputs = magnitudes[small], outputs[small]
+    return True
 
 
 def _check_groups(image: NDArray[Any], weights: NDArray[Any], groups: int) -> int:

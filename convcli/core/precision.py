@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, OUTLIER, Bias
+from convcli.core.dtypes import DOUBLE, OUTLIER, SINGLE, Bias
 
 SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
 SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
@@ -109,6 +109,11 @@ class Precision(NamedTuple):
         return self.bias if isinstance(self.bias, tuple) else (self.bias,)
 
     @property
+    def unseen(self) -> NDArray[Any]:
+        """The sums whose outputs are 0, so that they never are the largest."""
+        return -np.array(self.bias, SINGLE)
+
+    @property
     def may_center(self) -> bool:
         """Tell whether the middle of a strip may be subtracted from it."""
         return self.total is not None and abs(self.total) <= CANCELS * self.partials.l1_norm
@@ -186,16 +191,18 @@ class Precision(NamedTuple):
 
         A product leaves windows out: NumPy takes ten times as long to choose scattered values.
         """
+        bias = self.bias
         if without is not None:
-            sums = sums * ~without
-        if isinstance(self.bias, tuple):
+            outputs = sums - self.unseen if any(self._biases) else sums
+            sums, bias = outputs * ~without, 0.0
+        if isinstance(bias, tuple):
             ends = np.stack([sums.max(axis=(0, 1)), sums.min(axis=(0, 1))])
-            largest = float(np.abs(ends + np.array(self.bias, DOUBLE)).max())
+            largest = float(np.abs(ends + np.array(bias, DOUBLE)).max())
         else:
-            largest = abs(float(sums.max()) + self.bias)
+            largest = abs(float(sums.max()) + bias)
             if are_finite and error <= TOLERANCE * largest:
                 return True
-            largest = max(largest, abs(float(sums.min()) + self.bias))
+            largest = max(largest, abs(float(sums.min()) + bias))
         return math.isfinite(largest) and error <= TOLERANCE * largest
 
     def error(self, highest: float, middle: float = 0) -> float:

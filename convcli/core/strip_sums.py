@@ -188,20 +188,21 @@ class Strip:
         put_others(self.values, self.left_out.places)
         return self.left_out, self._ends()
 
-    def _measurable(self, sums: Array | None) -> Array | None:
-        """Put 0 in place of the sums that are stored later, so that no look at all counts them.
+    def _hide_left_out(self, sums: Array, precision: Precision | None) -> None:
+        """Put others in place of the sums that are stored later, so that no look counts these.
 
         That takes a third of the time to choose the others at each look.
         """
-        if sums is not None and self.left_out is not None:
-            np.copyto(sums, 0, where=self.left_out.windows)
-        return sums
+        if self.left_out is not None:
+            unseen = 0 if precision is None else precision.unseen
+            np.copyto(sums, unseen, where=self.left_out.windows)
 
     def _double_sums(self, method: SumMethod) -> Array | None:
         """Return sums in float64, if they are finite and accurate."""
-        sums = self._measurable(self.sum_windows())
+        sums = self.sum_windows()
         if sums is None:
             return None
+        self._hide_left_out(sums, None)
         finite = math.isfinite(float(sums.max()) - float(sums.min()))
         return sums if finite and method.is_accurate(self.values, sums) else None
 
@@ -223,7 +224,7 @@ class Strip:
             return None
         if middle:
             sums += (precision.total or 0) * middle
-        self._measurable(sums)
+        self._hide_left_out(sums, precision)
         highest = max(high - middle, middle - low)
         even = not middle and low >= OUTLIER * highest
         if precision.spread and not even and has_outliers(self.values, highest):

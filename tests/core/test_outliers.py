@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import ndimage, signal
 
 from convcli import cross_correlate
 
@@ -82,6 +82,31 @@ def test_nodata_in_a_bank(rng):
     found = cross_correlate(image, bank, method="matrix")
     truth = cross_correlate(np.delete(image, range(8, 13), 0).astype("f8"), bank)
     assert np.abs(found[:6] - truth[:6]).max() <= 1e-5 * np.abs(truth[:6]).max()
+
+
+@pytest.mark.parametrize("hole", [np.nan, NODATA])
+@pytest.mark.parametrize(
+    ("form", "method"),
+    [
+        *[("plane", each) for each in ("auto", "direct", "toeplitz", "separable", "fft")],
+        *[("bank", each) for each in ("auto", "direct", "matrix")],
+        ("depthwise", "auto"), ("groups", "auto"), ("groups", "matrix"),
+    ],
+)  # fmt: skip
+def test_windows_that_weigh_a_hole_do_not_hide_a_bias_that_cancels(form, method, hole, rng):
+    image = (100 + 1e-3 * rng.standard_normal((90, 80))).astype("f4")
+    kernel = np.outer([1, 2, 1], [1, 3, 1]) / 20
+    exact = ndimage.correlate(image.astype("f8"), kernel, mode="nearest") - 100
+    image[40, 30] = hole
+    options, weights = {"bias": -100, "method": method}, kernel
+    if form != "plane":
+        image, each = image[..., np.newaxis].repeat(4, 2), {"bank": 4, "depthwise": 1}.get(form, 2)
+        weights = np.tile(kernel / each, (4, each, 1, 1))
+        options |= {"bias": [-100] * 4, "groups": 4 // each}
+    found = cross_correlate(image, weights, **options)
+    exact[39:42, 29:32] = np.nan
+    error = np.abs(found.reshape(90, 80, -1) - exact[..., np.newaxis])
+    assert np.nanmax(error) <= 1e-5 * np.nanmax(np.abs(exact))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
