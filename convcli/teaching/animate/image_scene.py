@@ -4,14 +4,14 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.image_panel import ImagePanel, image_part, value_bar
-from convcli.plotting.page import PagePlan, compose
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, PagePlan, compose
 from convcli.plotting.part import PartOf
 from convcli.plotting.style import figure_options, theme
 
 # isort: split
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -43,6 +43,9 @@ from convcli.teaching.animate.sliding_scene import (
     value_range,
 )
 from convcli.teaching.animate.sums import sums_of
+
+# Of small images: in any case, where they fit, or never.
+_Numbers = Literal["all", "fitting", "none"]
 
 _OF_SEVERAL = 2.6  # inches; longer side of each of several maps
 
@@ -92,10 +95,11 @@ class ImageScene(SlidingScene):
         shown = self._captions(written)
         is_square = theme().is_fixed and max(panel.shape) < WIDE * min(panel.shape)
         plans = []
-        for kinds, numbered, left_out in self._details():
+        for kinds, numbers, left_out in self._details():
+            numbered = numbers == "all"
             fitting = shown if numbered else shown[-1:]  # numbers, and large grids, before steps
-            images = self._images(panel, sums.ends, numbered=numbered)
-            equation, maps = self._grids.equation(kinds), self._maps(numbered=numbered)
+            images = self._images(panel, sums.ends, numbers)
+            equation, maps = self._grids.equation(kinds), self._maps(numbers)
             is_large = is_square and not numbered and len(images) == len(maps) == 1
             for caption in fitting:
                 if is_large:
@@ -114,39 +118,45 @@ class ImageScene(SlidingScene):
             multiple=2,
         )
 
-    def _details(self) -> list[tuple[ShownGrids, bool, tuple[str, ...]]]:
+    def _details(self) -> list[tuple[ShownGrids, _Numbers, tuple[str, ...]]]:
         """Return the levels of detail, most first.
 
-        Each is what is drawn of a sum, whether small images have numbers in any case, and
-        the names of what is left out.
+        Each is what is drawn of a sum, whether small images have numbers, and the names of what is
+        left out. On a slide, the numbers of images are left out before windows and products.
         """
-        details = [(shown, False, left_out) for shown, left_out in self._grids.details()]
+        details: list[tuple[ShownGrids, _Numbers, tuple[str, ...]]] = [
+            (shown, "fitting", left_out) for shown, left_out in self._grids.details()
+        ]
         full = [each for each in details if each[0].kinds == details[0][0].kinds]
         shown = self._padded.pixels, self._window.pixels[..., 0]
         has_numbers = least_scale([ImagePanel(pixels, None) for pixels in shown]) > 0
-        return [(shown, True, lack) for shown, _, lack in full] * has_numbers + details
+        if not has_numbers:
+            return details
+        if theme().is_fixed:
+            details = [(each, "none", (NO_ROOM_FOR_NUMBERS, *lack)) for each, _, lack in details]
+        return [*((each, "all", lack) for each, _, lack in full), *details]
 
     def _images(
-        self, panel: ImagePanel, ends: tuple[float, float], *, numbered: bool
+        self, panel: ImagePanel, ends: tuple[float, float], numbers: _Numbers
     ) -> list[PartOf]:
         """Return the padded input and, where the window is small in it, a magnifier."""
         window, pads = self._window, self._padded.pads
         caption = size_text(window.image.shape)
         if any(pads):
             caption += f"\n{hatched_text(pads, window.plans[0].border)}"
-        bar = None if numbered and theme().is_fixed else value_bar(panel, ends)
+        bar = None if numbers == "all" and theme().is_fixed else value_bar(panel, ends)
         return input_parts(
             self._parts, self._padded, panel, window.geometry, ends=ends, bar=bar, title="input",
-            caption=caption,
+            caption=caption, numbers=numbers != "none",
         )  # fmt: skip
 
-    def _maps(self, *, numbered: bool) -> list[PartOf]:
+    def _maps(self, numbers: _Numbers) -> list[PartOf]:
         """Return the feature map of each channel; the last has the bar of all."""
         window, kernels = self._window, self._window.filter.kernels
         panels = [ImagePanel(plane, window.max_value) for plane in np.moveaxis(window.pixels, 2, 0)]
         ends = value_range(*panels)
         bar = value_bar(panels[0], ends, mapped=window.ends)
-        if numbered and theme().is_fixed and window.ends is None:  # the numbers say as much
+        if numbers == "all" and theme().is_fixed and window.ends is None:  # the numbers say as much
             bar = None
         caption = size_text(window.output_shape)
         if len(kernels) > 1:
@@ -161,6 +171,7 @@ class ImageScene(SlidingScene):
                     caption=f"{caption}\n{empty_note()}",
                     ends=ends,
                     bar=bar if number == len(panels) - 1 else None,
+                    numbers=numbers != "none",
                 ),
             )
             for number, (panel, channel) in enumerate(zip(panels, window.channels, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_kernel
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS
 from convcli.plotting.part import Part, PartOf
 from convcli.plotting.rows import stacked
 from convcli.plotting.style import figure_options, theme
@@ -125,9 +126,13 @@ class SlidingGrids:
         for each, lack in kinds:
             for significant in (None, *FEWER_DIGITS) if self._digits is None else (None,):
                 shown = ShownGrids(each, significant)
-                is_rounded = any(self._numbers(kind, significant).is_rounded for kind in each)
+                numbers = [self._numbers(kind, significant) for kind in each]
+                is_rounded = any(own.is_rounded for own in numbers)
+                names = ["further digits"] * is_rounded
+                if not all(own.fits(self._extent) for own in numbers):
+                    names.append(NO_ROOM_FOR_NUMBERS)
                 if significant is None or is_rounded:
-                    details.append((shown, (*["further digits"] * is_rounded, *lack)))
+                    details.append((shown, (*names, *lack)))
         return details
 
     def equation(self, kinds: ShownGrids) -> list[PartOf]:
@@ -228,7 +233,7 @@ class SlidingGrids:
             caption="\n".join(filter(None, notes)),
             sign=sign,
             longest=grid_side(len(self._of.sums)),
-            most=most_of_a_grid(),
+            most=most_of_a_grid() if numbers.fits(self._extent) else 0.0,
         )
         digits = shown.significant or ""
         return self._parts.keep(f"grids {number} {kind} {digits}", make)

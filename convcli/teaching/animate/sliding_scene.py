@@ -128,6 +128,7 @@ def input_parts(
     title: str,
     caption: str,
     empty: NDArray[np.bool_] | None = None,
+    numbers: bool = True,
 ) -> list[PartOf]:
     """Return an input and, where the window is small in it, a magnifier.
 
@@ -143,13 +144,14 @@ def input_parts(
         title: above it.
         caption: more lines below the title.
         empty: cells of the padding that have no numbers; None for none.
+        numbers: whether a small input has numbers where these fit.
     """
     pads, longest = padded.pads, image_side()
     if geometry.stride != (1, 1):
         caption += f"\n{WINDOW_BEFORE}"
     whole = image_part(
         panel, longest, title=title, caption=caption, ends=ends, bar=bar,
-        pads=pads if any(pads) else None,
+        pads=pads if any(pads) else None, numbers=numbers,
     )  # fmt: skip
     if empty is not None:
         whole = without_numbers(whole, empty)
