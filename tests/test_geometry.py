@@ -292,3 +292,12 @@ def test_a_kernel_across_a_signal_is_told_how_to_lie_along_it(shape, kernel, adv
     with pytest.raises(GeometryError) as raised:
         conv_geometry(shape, kernel, "valid")
     assert str(raised.value).partition(" input")[2] == advice
+
+
+@pytest.mark.parametrize(
+    ("shape", "line"),
+    [((9, 1), "column: make the window 2,1"), ((1, 9), "row: make the window 1,2")],
+)
+def test_a_window_across_a_signal_is_refused_with_one_that_fits(shape, line):
+    with pytest.raises(GeometryError, match=f"the input is a {line}$"):
+        conv_geometry(shape, 2, name="window")

@@ -123,6 +123,9 @@ function tooLarge(name, kernel, extent, padded, { shape, pads, dilations, operat
   if (name === "kernel" && areAcross(shape, kernel)) {
     const [line, mark] = shape[1] === 1 ? ["column", ";"] : ["row", "spaces"];
     advice = `; the input is a ${line}: make the kernel one, with ${mark} between its weights`;
+  } else if (name === "window" && Math.min(...shape) === 1 && Math.min(...kernel) > 1) {
+    const [line, window] = shape[1] === 1 ? ["column", [kernel[0], 1]] : ["row", [1, kernel[1]]];
+    advice = `; the input is a ${line}: make the window ${pairText(window)}`;
   }
   const dilated = isUndilated
     ? ""
