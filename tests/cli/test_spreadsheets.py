@@ -76,7 +76,7 @@ def test_existing_files_are_kept(convcli, here, small, command):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["-k", "sobel"], "shows one kernel, and sobel has 2"),
+        (["-k", "sobel"], "sobel joins the maps of 2"),
         (["-k", "blur", "-k", "box:3", "--combine", "max"], "shows one kernel"),
         (["-k", "blur", "--range", "rescale"], "shows no --range rescale"),
         (["-k", "blur", "--range", "percentile"], "shows no --range percentile"),
