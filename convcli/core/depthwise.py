@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, float_type
+from convcli.core.dtypes import DOUBLE, FINITE_SUM, SINGLE, float_type
 from convcli.core.methods.base import borrow, give_back
 from convcli.core.methods.direct import ROUNDINGS
 from convcli.core.padding import pad_array
@@ -27,7 +27,6 @@ from convcli.geometry import Geometry
 
 _MOST_PADDED = 2  # times the maps, with their padding
 _LARGEST = 1 << 16  # outputs of a map; for more of them a plan for each channel is worth its time
-_MOST_SUM = 2.0**1023  # sums of magnitudes below it are finite, whatever their order
 _MOST_WEIGHTS = 2.0**60  # whose squares are added in float32
 _STRIP_VALUES = 1 << 16  # of the sums of a strip, which share the cache with their input
 
@@ -152,7 +151,7 @@ def sum_types(
     """Return the types of the sums and of the result, or None if these do not hold the sums."""
     if maps.dtype.kind == "f":
         result = float_type(maps.dtype)
-        highest = float(max(maps.max(), -maps.min()))  # NaN, too
+        highest = max(float(maps.max()), -float(maps.min()), abs(fill))  # NaN, too
         is_held = math.isfinite(highest) and _holds(maps.dtype, fill)
         return (DOUBLE, result) if is_held and _are_held(weights, highest, result) else None
     limits = np.iinfo(maps.dtype)
@@ -181,4 +180,4 @@ def _holds(kind: np.dtype[Any], fill: float) -> bool:
 def _are_held(weights: NDArray[Any], highest: float, result: np.dtype[Any]) -> bool:
     """Tell whether partial sums stay finite in float64, and squares of weights in the result."""
     norm = float(np.abs(weights.astype(DOUBLE)).sum(axis=(2, 3)).max())
-    return highest * norm < _MOST_SUM and (result != SINGLE or norm < _MOST_WEIGHTS)
+    return highest * norm < FINITE_SUM and (result != SINGLE or norm < _MOST_WEIGHTS)

@@ -28,6 +28,7 @@ MAX_EXACT_INT = {SINGLE: 2**24, DOUBLE: 2**53}  # every integer up to here is ex
 # nodata value -3.4e38, an FFT would lose them, and float32 sums that cancel would seem accurate.
 OUTLIER = 2.0**-26
 FEW_WEIGHTS = 64  # up to which Python counts and sums them in a third of numpy's time
+FINITE_SUM = 2.0**1023  # float64 holds sums whose magnitudes add up to less, in any order
 SINGLE_THREAD_DOT = 1 << 13  # values; BLAS multiplies so many on one thread
 
 

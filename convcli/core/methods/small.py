@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, SumTypes, have_finite_squares
+from convcli.core.dtypes import DOUBLE, FINITE_SUM, SumTypes, have_finite_squares
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.im2col import SINGLE_THREAD_GEMV
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
@@ -32,7 +32,6 @@ from convcli.geometry import Geometry
 # on 41x41 take a third of the time by another method. And to copy a value of the padded image.
 CALL_COST, WINDOW_COST, PRODUCT_COST, SUM_COST, STRIP_COST = 2500, 0.5, 0.05, 2, 1
 MOST_TAPS = 1 << 12  # of a window: in float64, more roundings may cost more than 1e-12 of a sum
-LARGEST = 2.0**1023  # sums below it are finite
 
 
 class SmallMethod(SumMethod):
@@ -142,7 +141,7 @@ class SmallMethod(SumMethod):
         values = windows[:, some]
         finite = np.where(np.isfinite(values), values, 0)
         highest = float(np.abs(finite).max())
-        if not highest * float(np.abs(self.filters).max()) * len(values) < LARGEST:
+        if not highest * float(np.abs(self.filters).max()) * len(values) < FINITE_SUM:
             return False
         if self.filters.all():
             return True
